@@ -1,0 +1,55 @@
+# Everything that this project can do, by name: `make help`.
+#
+# Needs Python 3.11 or later and make. The packages go into .venv, by uv if it is installed and by pip if not; the
+# folder is made again when pyproject.toml or constraints.txt have changed.
+
+PYTHON ?= python3
+VENV   ?= .venv
+
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lab notebooks lint clean
+
+help:  ## list what make can do
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+setup: $(INSTALLED)  ## create .venv and install the course into it (the other targets do this by themselves)
+
+book: $(INSTALLED)  ## build the site into _build/html, from the outputs stored in the notebooks
+	$(BIN)/jupyter-book build . -W -n --keep-going
+
+test: $(INSTALLED)  ## run all tests: those of the library, then every notebook against its stored outputs
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
+
+lab: $(INSTALLED)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(INSTALLED)  ## execute all notebooks again, in place
+	$(BIN)/python notebooks/execute.py
+
+lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## remove what was built (not .venv, and not the data in your cache folder)
+	rm -rf _build .pytest_cache .ruff_cache
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp stands for a finished installation: a stopped one leaves none, and the next call goes on where it stopped.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This needs Python 3.11 or later, and $(PYTHON) is not: name another one, as in: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@if command -v uv > /dev/null; then \
+	  set -x; \
+	  test -x $(BIN)/python || uv venv --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+	  uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[course,test]'; \
+	else \
+	  set -x; \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --constraint constraints.txt --editable '.[course,test]'; \
+	fi
+	@touch $@
