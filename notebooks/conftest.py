@@ -1,0 +1,11 @@
+"""What `pytest --nbval` needs to know about the chapters."""
+
+import pytest
+
+SECONDS_FOR_AN_OUTPUT = 60  # nbval gives up after 5, and a training cell is silent for longer
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let nbval wait for cells that train."""
+    if hasattr(item, "output_timeout"):
+        item.output_timeout = SECONDS_FOR_AN_OUTPUT
