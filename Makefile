@@ -17,8 +17,9 @@ help:  ## list what make can do
 
 setup: $(INSTALLED)  ## create .venv and install the course into it (the other targets do this by themselves)
 
+# Sphinx reads only what has changed, so after a warning everything is read again: else the next call would not see it.
 book: $(INSTALLED)  ## build the site into _build/html, from the outputs stored in the notebooks
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 
 test: $(INSTALLED)  ## run all tests: those of the library, then every notebook against its stored outputs
 	$(BIN)/python -m pytest tests

@@ -50,7 +50,11 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Execute chapters in place, or with another seed without writing.")
     parser.add_argument("chapters", nargs="*", type=Path, default=CHAPTERS, help="notebooks (default: all, in order)")
     parser.add_argument("--seed", type=int, help="put this in place of SEED = 0, and write nothing")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    for path in arguments.chapters:
+        if not path.is_file():
+            parser.error(f"there is no notebook {path}: the chapters are {', '.join(p.name for p in CHAPTERS)}")
+    return arguments
 
 
 def run(path: Path, seed: int | None) -> bool:
@@ -88,6 +92,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         coalesce_streams=True,
         store_widget_state=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # the kernel's remarks on its transport are not for the reader
         resources={"metadata": {"path": str(folder)}},
     ).execute()
 
