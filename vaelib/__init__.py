@@ -2,47 +2,37 @@
 
 Read it from the ground floor up; a module imports only from the floors below its own:
 
-    0  errors, files                            what every floor needs
-    1  data, models, losses, images             the ingredients
-    2  latent, priors, metrics, experiments     what can be done with codes; runs by name
-    3  checkpoints                              a model and all that belongs to it, on disk
-    4  training                                 the loop
-    5  plotting, exercises, cli                 what a person sees and types
+    0  errors                                           what a user can get wrong
+    1  files                                            writing without ever leaving half a file
+    2  data, models, losses, images                     the ingredients
+    3  latent, priors, metrics, experiments, records    what is done with codes; settings by name; pictures of a run
+    4  checkpoints                                      a model and what belongs to it, on disk
+    5  training, evaluation                             the loop; the figures of a trained model
+    6  runs, plotting, exercises                        a run from start to end; figures and checks for the chapters
+    7  cli_pictures                                     the pictures that a person asks for
+    8  cli                                              what a person types
 
 A module is imported when it is first used, so that `import vaelib` and `vaelib --help` do not wait for torch.
 """
 
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "checkpoints",
-    "cli",
-    "data",
-    "errors",
-    "exercises",
-    "experiments",
-    "files",
-    "images",
-    "latent",
-    "losses",
-    "metrics",
-    "models",
-    "plotting",
-    "priors",
-    "training",
-)
-
 
 def __getattr__(name: str) -> ModuleType:
     """Import the module `name` of this package on its first use (PEP 562)."""
-    if name not in _MODULES:
+    if name not in _modules():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.{name}")
 
 
 def __dir__() -> list[str]:
     """What completion offers after `vaelib.`"""
-    return ["__version__", *_MODULES]
+    return ["__version__", *_modules()]
+
+
+def _modules() -> list[str]:
+    return [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]

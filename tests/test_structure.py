@@ -1,0 +1,155 @@
+"""The layout of `vaelib`: floors, file lengths, documented functions, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vaelib
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "vaelib").rglob("*.py"))
+MAX_LINES = 350
+
+# The floors are those that the docstring of the package tells the reader: "    2  data, models    the ingredients".
+FLOOR = {
+    module: int(number)
+    for number, modules in re.findall(r"^ {4}(\d)  ([a-z_]+(?:, [a-z_]+)*)  ", vaelib.__doc__, re.MULTILINE)
+    for module in modules.split(", ")
+}
+ENTRANCES = {"__init__", "__main__"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def each_file(function):
+    """Run a test once for each file of the library."""
+    return pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))(function)
+
+
+def module_of(path: Path) -> str:
+    """The module or sub-package of vaelib that a file belongs to: `data` for vaelib/data/celeba.py."""
+    return path.relative_to(ROOT / "vaelib").with_suffix("").parts[0]
+
+
+def package_of(path: Path) -> list[str]:
+    """The dotted package in which the file's relative imports start."""
+    return list(path.relative_to(ROOT).parent.parts)
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """All that a file imports, anywhere in it, as absolute dotted names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = package_of(path)[: len(package_of(path)) + 1 - node.level] if node.level else []
+            base = ".".join([*package, *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def modules_used(path: Path) -> set[str]:
+    """The modules of vaelib that a file imports, its own left out."""
+    names = [name.split(".") for name in imported_names(path)]
+    return {name[1] for name in names if name[0] == "vaelib" and len(name) > 1} & FLOOR.keys() - {module_of(path)}
+
+
+def public_functions(path: Path) -> Iterator[Function]:
+    """Functions and methods that others may call: at the top of a module, or in a public class."""
+    tree = ast.parse(path.read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    for node in [*tree.body, *(node for cls in classes for node in cls.body)]:
+        if isinstance(node, Function) and not node.name.startswith("_"):
+            yield node
+
+
+def parameters(function: Function) -> list[ast.arg]:
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [argument for argument in named if argument.arg not in ("self", "cls")]
+
+
+def test_every_module_has_its_floor() -> None:
+    assert {module_of(path) for path in FILES} - ENTRANCES == set(FLOOR)
+
+
+@each_file
+def test_imports_go_down(path: Path) -> None:
+    if module_of(path) in ENTRANCES:
+        return  # the two doors of the house lead to every floor
+    own = FLOOR[module_of(path)]
+    assert {module for module in modules_used(path) if FLOOR[module] >= own} == set()
+
+
+@each_file
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@each_file
+def test_modules_say_what_they_are_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@each_file
+def test_public_functions_are_documented(path: Path) -> None:
+    assert [function.name for function in public_functions(path) if not ast.get_docstring(function)] == []
+
+
+@each_file
+def test_public_functions_have_type_hints(path: Path) -> None:
+    untyped = [
+        function.name
+        for function in public_functions(path)
+        if function.returns is None or any(argument.annotation is None for argument in parameters(function))
+    ]
+    assert untyped == []
+
+
+def distribution_name(name: str) -> str:
+    """A distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_dependencies_are_declared() -> None:
+    """What the library imports is in pyproject.toml, and not only there because another package needs it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {distribution_name(re.match(r"[\w.-]+", requirement).group()) for requirement in project["dependencies"]}
+    imported = {name.split(".")[0] for path in FILES for name in imported_names(path)}
+    providers = importlib.metadata.packages_distributions()
+    for package in imported - sys.stdlib_module_names - {"vaelib"}:
+        assert declared & {distribution_name(name) for name in providers[package]}, package
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(finished.stdout.split())
+
+
+def test_import_vaelib_is_light() -> None:
+    assert loaded_by("import vaelib") & {"torch", "numpy", "IPython", "ipywidgets", "matplotlib"} == set()
+
+
+def test_modules_are_reached_by_attribute_and_by_import() -> None:
+    assert "torch" in loaded_by("import vaelib; vaelib.losses")
+    assert "torch" in loaded_by("from vaelib import losses")
+
+
+def test_the_library_needs_no_notebook() -> None:
+    every_module = ", ".join(sorted(FLOOR))
+    assert loaded_by(f"from vaelib import {every_module}") & {"IPython", "ipywidgets", "ipykernel"} == set()
+
+
+def test_an_unknown_module_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'trainning'"):
+        vaelib.trainning  # noqa: B018
