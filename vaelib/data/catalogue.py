@@ -1,0 +1,137 @@
+"""The data sets by name: `load` gives one, `prepare` makes its cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from .. import errors
+from . import cache, celeba, cifar10, folder
+from .dataset import Dataset
+
+NAMES = ("faces", "objects", "cifar10", "celeba")
+SIZES = {"faces": (32, 64, 128), "objects": (32,), "cifar10": (32,), "celeba": (32, 64, 128)}
+ANY_SIZE = (32, 64, 128)  # of a folder of images
+
+
+def default_root() -> Path:
+    """Where data lie and are prepared unless a root is given: `VAELIB_DATA`, or a folder in the user's cache."""
+    if os.environ.get("VAELIB_DATA"):
+        return Path(os.environ["VAELIB_DATA"]).expanduser()
+    return _user_cache() / "vaelib"
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def load(
+    name: str | Path,
+    size: int | None = None,
+    split: str = "train",
+    root: str | Path | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """One split ("train", "valid" or "test") of a data set, prepared first if it has not been.
+
+    `name` is one of `NAMES`, or the path of a folder or zip of images. `size` is the side of the images in pixels: 64
+    unless given, 32 for objects and cifar10. `root` is `default_root()` unless given.
+
+    Raises `UserError` for an unknown name or split, a size that is not to be had, and data that are not there, damaged
+    or without that split.
+    """
+    if split not in cache.SPLITS:
+        raise errors.unknown("split", split, cache.SPLITS)
+    place, index = _prepare(name, size, root, progress)
+    _require_images(index, split)
+    arrays = cache.open_arrays(place, index, split)
+    return Dataset(
+        images=arrays["images"],
+        name=str(name) if str(name) in NAMES else Path(name).stem,
+        split=split,
+        attributes=_tensor(arrays.get("attributes")),
+        attribute_names=index["attribute_names"],
+        factors=_tensor(arrays.get("factors")),
+        factor_names=index["factor_names"],
+        synthetic=index["synthetic"],
+    )
+
+
+def prepare(name: str | Path, size: int | None = None, root: str | Path | None = None, progress: bool = True) -> Path:
+    """The folder of a data set's cache, which is made if it is not there; at once if it is. Arguments as for `load`.
+
+    Raises `UserError` for an unknown name, a size that is not to be had, data that are missing or damaged, a full disk.
+    """
+    return _prepare(name, size, root, progress)[0]
+
+
+def _prepare(name: str | Path, size: int | None, root: str | Path | None, progress: bool) -> tuple[Path, dict]:
+    root = Path(root).expanduser() if root is not None else default_root()
+    path = _path(name)
+    size = _checked_size(name, size, SIZES.get(str(name), ANY_SIZE))
+    place = root.absolute() / "prepared" / f"{folder.cache_name(path) if path else name}-{size}"
+    if path:
+        make, version = partial(folder.contents, path, size), ""
+    else:
+        make, version = _maker(str(name), root.absolute(), size)
+    return place, cache.ensure(place, make, progress, version)
+
+
+def _path(name: str | Path) -> Path | None:
+    """The path that a name is, or None if it is one of `NAMES`."""
+    if str(name) in NAMES:
+        return None
+    path = Path(name).expanduser().absolute()
+    if path.exists():
+        return path
+    if isinstance(name, Path) or any(mark in name for mark in ("/", "\\", "~", ".")):
+        raise errors.UserError(
+            f"{path} does not exist: name a folder or a zip of images, or one of {', '.join(NAMES)}."
+        )
+    raise errors.unknown("dataset", name, NAMES)
+
+
+def _checked_size(name: str | Path, size: int | None, sizes: tuple[int, ...]) -> int:
+    if size is None:
+        return 64 if 64 in sizes else sizes[0]
+    if size not in sizes:
+        raise errors.UserError(f"{name} is not to be had at {size} pixels: choose size {_or(sizes)}.")
+    return size
+
+
+def _maker(name: str, root: Path, size: int):
+    """The function that makes a named set's contents, and the version of its renderer, if it is rendered."""
+    if name == "celeba":
+        return partial(celeba.contents, root, size), ""
+    if name == "cifar10":
+        return partial(cifar10.contents, root, size), ""
+    from . import embedded
+
+    contents = {"faces": embedded.face_contents, "objects": embedded.object_contents}[name]
+    return partial(contents, size), embedded.version(name)
+
+
+def _require_images(index: dict, split: str) -> None:
+    counts = {name: stop - start for name, (start, stop) in index["splits"].items()}
+    if not counts[split]:
+        others = [f"{count:,} of {name}" for name, count in counts.items() if count]
+        raise errors.UserError(
+            f"No image of the {split} partition is in {index['source']}, only {' and '.join(others)}: choose another "
+            "split, or add the missing images."
+        )
+
+
+def _tensor(array) -> torch.Tensor | None:
+    return None if array is None else torch.tensor(array)
+
+
+def _or(sizes: tuple[int, ...]) -> str:
+    return " or ".join(map(str, sizes))

@@ -1,0 +1,202 @@
+"""CelebA (Liu, Luo, Wang, Tang: *Deep Learning Face Attributes in the Wild*, ICCV 2015), as users have it.
+
+The official files and Kaggle's, zipped or extracted, all images or some of them. Needed are the aligned images
+(`img_align_celeba.zip` or a folder), the attributes (`list_attr_celeba.txt` or `.csv`) and the partition
+(`list_eval_partition.txt` or `.csv`), anywhere in the root's `celeba` folder or in the root itself. Zips are read
+and never extracted.
+
+The crop is the field's usual one: the centred 148 x 148 of the 178 x 218 pixels, resized with antialiasing. Figures
+depend on it: other crops (128, 140, 160) are in use too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ..errors import UserError
+from .cache import SPLITS, Contents
+from .decode import decode_all
+from .download import fetch_celeba
+from .sources import Archive, DamagedZip, Folder, Source, Stamp, is_image, is_zip, stamp_of
+
+CROP = 148  # pixels
+IMAGES = "img_align_celeba.zip"
+ATTRIBUTES = "list_attr_celeba"
+PARTITION = "list_eval_partition"
+NEEDED = (IMAGES, f"{ATTRIBUTES}.txt", f"{PARTITION}.txt")
+PLACES = (
+    "the official page (http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html), the Google Drive folder that it links to, "
+    "or Kaggle (jessicali9530/celeba-dataset)"
+)
+OURS = re.compile(r"celeba|img_align_celeba|archive|annotations|list_(attr|eval)_", re.IGNORECASE)
+
+
+@dataclass
+class Table:
+    """An annotation file: the names of its columns, and for each image (by its stem) its values in a string."""
+
+    path: str
+    columns: list[str]
+    rows: dict[str, str]
+
+
+@dataclass
+class Found:
+    """Where CelebA's three parts are; a part that was not found is None."""
+
+    images: tuple[Source, dict[str, str]] | None
+    attributes: Table | None
+    partition: Table | None
+    stamp: Stamp
+    damaged: list[str]
+
+    @property
+    def missing(self) -> list[str]:
+        parts = (self.images, self.attributes, self.partition)
+        return [name for name, part in zip(NEEDED, parts, strict=True) if part is None]
+
+
+def contents(root: Path, size: int) -> Contents:
+    """The images that are there, with their 40 attributes, for the cache.
+
+    Tries to download the files if none of them is there. Raises `UserError` that says which files to put where, and
+    from which places they can be had.
+    """
+    found = find(root)
+    if len(found.missing) == len(NEEDED) and not found.damaged:
+        trouble = fetch_celeba(root / "celeba", NEEDED)
+        found = find(root)
+        _require_all(found, root, trouble)
+    _require_all(found, root)
+    return _plan(found, size)
+
+
+def find(root: Path) -> Found:
+    """Look for CelebA's parts in `root`, its `celeba` folder and the zips that are there."""
+    tree = Folder(root, enter=OURS.match)
+    tree.files = [name for name in tree.files if OURS.match(name)]
+    archives, damaged = _open_archives(tree)
+    sources = [tree, *archives]
+    images = _largest_folder(sources)
+    attributes, attributes_stamp = _read_table(sources, ATTRIBUTES, damaged)
+    partition, partition_stamp = _read_table(sources, PARTITION, damaged)
+    stamp = images[0].stamp(images[1].values()) if images else {}
+    return Found(images, attributes, partition, stamp | attributes_stamp | partition_stamp, damaged)
+
+
+def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
+    archives, damaged = [], []
+    for name in filter(is_zip, tree.files):
+        try:
+            archives.append(Archive(tree.path / name))
+        except DamagedZip as error:
+            damaged.append(str(error))
+    return archives, damaged
+
+
+def _largest_folder(sources: Sequence[Source]) -> tuple[Source, dict[str, str]] | None:
+    """The one folder, in the tree or in a zip, that holds the most aligned images: its source, and stem -> file."""
+    groups = defaultdict(dict)
+    for number, source in enumerate(sources):
+        for name in filter(is_image, source.files):
+            path = PurePosixPath(name)
+            groups[number, str(path.parent)][path.stem] = name
+
+    def rank(group: tuple[int, str]) -> tuple[bool, int]:
+        number, folder = group
+        zip_name = sources[number].path.name if number else ""
+        return "align" in f"{zip_name}/{folder}".lower(), len(groups[group])
+
+    best = max(groups, key=rank, default=None)
+    return (sources[best[0]], groups[best]) if best else None
+
+
+def _read_table(sources: Sequence[Source], stem: str, damaged: list[str]) -> tuple[Table | None, Stamp]:
+    """The first annotation file of that stem that can be read, .txt or .csv; others are described in `damaged`."""
+    for source in sources:
+        for name in source.files:
+            path = PurePosixPath(name)
+            if path.stem == stem and path.suffix in (".txt", ".csv"):
+                table = _parse(source, name)
+                if table.rows:
+                    return table, stamp_of([source.path if isinstance(source, Archive) else source.path / name])
+                damaged.append(f"{table.path} is not a table of annotations")
+    return None, {}
+
+
+def _parse(source: Source, name: str) -> Table:
+    """Both layouts: values after the file's name, parted by blanks or commas; the names of the columns before them."""
+    table = Table(f"{source.path / name}", [], {})
+    try:
+        text = source.read(name).decode("utf-8", errors="replace")
+    except Exception:  # a damaged zip raises errors of many kinds
+        return table
+    for line in text.replace(",", " ").splitlines():
+        first, _, rest = line.strip().partition(" ")
+        if is_image(first):
+            table.rows[PurePosixPath(first).stem] = rest.strip()
+        elif not table.rows:
+            table.columns = [column for column in line.split() if column != "image_id"]
+    return table
+
+
+def _require_all(found: Found, root: Path, trouble: str = "") -> None:
+    if not found.missing:
+        return
+    cause = "; ".join(found.damaged) or f"CelebA needs {_and(found.missing)}, not found in {root}"
+    trouble = f" (the download failed: {trouble})" if trouble else ""
+    raise UserError(f"{cause}{trouble}: put {_and(NEEDED)} into {root / 'celeba'}; they can be had from {PLACES}.")
+
+
+def _plan(found: Found, size: int) -> Contents:
+    source, images = found.images
+    partition, attributes = found.partition.rows, found.attributes.rows
+    stems = [stem for stem in images if stem in attributes and partition.get(stem) in ("0", "1", "2")]
+    stems.sort(key=lambda stem: (partition[stem], stem))
+    if not stems:
+        raise UserError(
+            f"None of the {len(images):,} images in {source.path} has a row in {found.partition.path} and in "
+            f"{found.attributes.path}: keep the images' original names."
+        )
+    skipped = []
+    counts = {split: sum(partition[stem] == str(number) for stem in stems) for number, split in enumerate(SPLITS)}
+    return Contents(
+        size=size,
+        counts=counts,
+        batches=decode_all(source, [images[stem] for stem in stems], size, CROP, skipped),
+        attributes=_labels(found.attributes, stems),
+        attribute_names=found.attributes.columns,
+        stamp=found.stamp,
+        facts={"source": str(source.path), "crop": f"the centred {CROP} x {CROP} pixels, resized to {size} x {size}"},
+        notes=[_census(counts, len(partition.keys() - images.keys()), len(images) - len(stems))],
+        skipped=skipped,
+    )
+
+
+def _labels(table: Table, stems: Sequence[str]) -> np.ndarray:
+    """bool (N, 40): the official files write -1 and 1."""
+    labels = np.zeros((len(stems), len(table.columns)), dtype=bool)
+    for row, stem in enumerate(stems):
+        values = table.rows[stem].split()
+        if len(values) != len(table.columns):
+            raise UserError(
+                f"{table.path} is damaged, since its row {stem} has {len(values)} values, not {len(table.columns)}: "
+                f"get the file again, from {PLACES}."
+            )
+        labels[row] = [value == "1" for value in values]
+    return labels
+
+
+def _census(counts: dict[str, int], without_image: int, without_row: int) -> str:
+    found = _and([f"{count:,} {split}" for split, count in counts.items()])
+    return f"CelebA: {found} images; {without_image:,} annotation rows have no image, {without_row:,} images no row."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

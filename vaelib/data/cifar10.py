@@ -1,0 +1,103 @@
+"""CIFAR-10 (Krizhevsky 2009): the official batches through torchvision, or a tree of image files.
+
+The official test set is "test"; the last 5,000 training images (a tenth, of a part) are "valid". The classes are the
+attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ..errors import UserError
+from .cache import Batch, Contents
+from .decode import decode_all
+from .download import reachable
+from .sources import Folder, is_image
+
+BATCH = 1000
+PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+
+def contents(root: Path, size: int) -> Contents:
+    """`root/cifar10/{train,test}/CLASS/*` if it is there, else the official batches, downloaded if need be."""
+    tree = root / "cifar10"
+    return _from_tree(tree, size) if (tree / "train").is_dir() else _from_batches(root, size)
+
+
+def _from_tree(tree: Path, size: int) -> Contents:
+    source = Folder(tree)
+    train, test = (_pictures(source, part) for part in ("train", "test"))
+    names, skipped = train + test, []
+    if not names:
+        raise UserError(f"No image lies in {tree} as train/CLASS/NAME.jpg: add the images, or remove its train folder.")
+    classes = sorted({PurePosixPath(name).parts[1] for name in names})
+    labels = [classes.index(PurePosixPath(name).parts[1]) for name in names]
+    return Contents(
+        size=size,
+        counts=_counts(len(train), len(test)),
+        batches=decode_all(source, names, size, None, skipped),
+        attributes=np.eye(len(classes), dtype=bool)[labels],
+        attribute_names=classes,
+        stamp=source.stamp(names),
+        facts={"source": str(tree)},
+        skipped=skipped,
+    )
+
+
+def _pictures(source: Folder, part: str) -> list[str]:
+    """The images of a part, number by number through all classes, so that its end has every class as well."""
+    paths = [PurePosixPath(name) for name in source.files if is_image(name)]
+    paths = [path for path in paths if len(path.parts) == 3 and path.parts[0] == part]
+    return [str(path) for path in sorted(paths, key=lambda path: (path.name, path.parts[1]))]
+
+
+def _counts(train: int, test: int) -> dict[str, int]:
+    return {"train": train - train // 10, "valid": train // 10, "test": test}
+
+
+def _from_batches(root: Path, size: int) -> Contents:
+    train, test = _official(root)
+    images = np.concatenate([train.data, test.data])  # uint8 (N, 32, 32, 3)
+    return Contents(
+        size=size,
+        counts=_counts(len(train.data), len(test.data)),
+        batches=_batches(images.transpose(0, 3, 1, 2)),
+        attributes=np.eye(len(train.classes), dtype=bool)[train.targets + test.targets],
+        attribute_names=list(train.classes),
+        facts={"source": train.url},
+    )
+
+
+def _batches(images: np.ndarray) -> Iterator[Batch]:
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        yield batch, np.arange(start, start + len(batch))
+
+
+def _official(root: Path) -> Sequence:
+    """torchvision's train and test set. The official files are pickles: torchvision checks their MD5 before it reads
+    them, and a file that is not the published one is an error, never opened."""
+    from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
+
+    at_top = (root / CIFAR10.base_folder).is_dir() or (root / CIFAR10.filename).is_file()
+    folder = root if at_top else root / "cifar10"
+    unpacked = all(check_integrity(folder / CIFAR10.base_folder / name, md5) for name, md5 in _files(CIFAR10))
+    packed = check_integrity(folder / CIFAR10.filename, CIFAR10.tgz_md5)
+    if not (unpacked or packed or reachable(CIFAR10.url)):
+        raise UserError(f"CIFAR-10 is not whole in {folder} and its server is out of reach: {_remedy(folder)}")
+    try:
+        return [CIFAR10(folder, train=train, download=True) for train in (True, False)]
+    except Exception as error:  # whatever a download or a damaged file raises
+        raise UserError(f"CIFAR-10 could not be had ({error}): {_remedy(folder)}") from error
+
+
+def _files(dataset: type) -> list[tuple[str, str]]:
+    return [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
+
+
+def _remedy(folder: Path) -> str:
+    return f"put cifar-10-python.tar.gz, from {PAGE}, into {folder}."

@@ -1,0 +1,40 @@
+"""What `data.load` returns: the images of one split, with what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+
+@dataclass
+class Dataset:
+    """The images of one split of a data set, and their labels.
+
+    `images` is a read-only, memory-mapped uint8 array of shape (N, 3, size, size): pixels are read from the disk when
+    they are used. `attributes` is a bool tensor (N, A) with one column a name in `attribute_names` (for a set of
+    classes: one column a class), `factors` a float32 tensor (N, F) of the ground truth that a rendered set was drawn
+    from; either is None where there is none. `synthetic` says that no camera was involved.
+    """
+
+    images: np.ndarray
+    name: str
+    split: str
+    attributes: torch.Tensor | None = None
+    attribute_names: list[str] = field(default_factory=list)
+    factors: torch.Tensor | None = None
+    factor_names: list[str] = field(default_factory=list)
+    synthetic: bool = False
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, n: int) -> Dataset:
+        """The first `n` examples, as a data set of its own (all of them where there are fewer)."""
+        return replace(
+            self,
+            images=self.images[:n],
+            attributes=None if self.attributes is None else self.attributes[:n],
+            factors=None if self.factors is None else self.factors[:n],
+        )

@@ -1,0 +1,84 @@
+"""Image files to uint8 pixels: decoded, cropped to a centred square, resized. Many at once, the broken ones skipped."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..errors import UserError
+from .cache import Batch
+from .parallel import ordered
+from .sources import Source
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none of them starts another program to be read
+JOB = 128  # images that a thread decodes before it hands them on
+TOLERATED = 0.01  # the share of images that may be broken
+
+
+def decode_all(
+    source: Source, names: Sequence[str], size: int, crop: int | None, skipped: list[str]
+) -> Iterator[Batch]:
+    """Decode `names` of `source` on all cores, in order, as `cache.Contents.batches` wants them.
+
+    A broken image is left out and its name appended to `skipped`. Raises `UserError` once more than 1 % are broken.
+    """
+
+    def job(rows: range) -> list[np.ndarray | Exception]:
+        return [_try_decode(source, names[row], size, crop) for row in rows]
+
+    jobs = [range(start, min(start + JOB, len(names))) for start in range(0, len(names), JOB)]
+    for rows, results in zip(jobs, ordered(job, jobs), strict=True):
+        outcome = list(zip(rows, results, strict=True))
+        for row, error in [(row, result) for row, result in outcome if isinstance(result, Exception)]:
+            skipped.append(names[row])
+            _require_few(skipped, len(names), error, source)
+        good = [(row, image) for row, image in outcome if isinstance(image, np.ndarray)]
+        if good:
+            yield np.stack([image for _, image in good]), np.array([row for row, _ in good])
+
+
+def _try_decode(source: Source, name: str, size: int, crop: int | None) -> np.ndarray | Exception:
+    try:
+        return decode(source.read(name), size, crop)
+    except Exception as error:  # damaged bytes make zipfile and Pillow raise errors of a dozen kinds
+        return error
+
+
+def _require_few(skipped: list[str], total: int, error: Exception, source: Source) -> None:
+    if len(skipped) > TOLERATED * total:
+        raise UserError(
+            f"More than 1 % of the {total:,} images in {source.path} cannot be read ({skipped[0]} is the first, and of "
+            f"{skipped[-1]} the decoder says: {error}): get the data again, or remove the broken files."
+        ) from error
+
+
+def decode(data: bytes, size: int, crop: int | None = None) -> np.ndarray:
+    """The image in a file's bytes as uint8 (3, size, size).
+
+    The centred square of side `crop` pixels (the largest one, for None) is resized with a filter that averages over
+    the pixels that it drops. The camera's rotation is applied, transparency laid over white. Raises an error of any
+    kind if the bytes are no whole image.
+    """
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are too many")
+        if crop is None:
+            image.draft("RGB", (4 * size, 4 * size))  # a large photograph: JPEG can be decoded at 1/2, 1/4 or 1/8
+        image = _as_rgb(ImageOps.exif_transpose(image))
+        side = min(image.size) if crop is None else min(crop, *image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey, which `convert` would clip
+        image = Image.fromarray((np.asarray(image, dtype=np.int64) // 256).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
