@@ -1,0 +1,186 @@
+"""The command line: `vaelib VERB`, or `python -m vaelib VERB`.
+
+Each verb imports what it needs when it runs, so that `vaelib --help` answers before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import UserError
+from .files import require_folder_of
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class Prior(StrEnum):
+    """The densities that `generate` can draw from."""
+
+    normal = "normal"
+    gaussian = "gaussian"
+    gmm = "gmm"
+
+
+class Method(StrEnum):
+    """The paths that `interpolate` can take."""
+
+    slerp = "slerp"
+    lerp = "lerp"
+
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
+Root = Annotated[Path | None, typer.Option(help="Where the data are; VAELIB_DATA if this is not given.")]
+Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend ends in one sentence and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"vaelib: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.callback()
+def about() -> None:
+    """Train variational autoencoders on faces, and play with what they have learned."""
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="faces, objects, cifar10, celeba, or a folder or zip of images.")],
+    root: Root = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side: 32, 64 or 128.")] = None,
+) -> None:
+    """Decode, crop and resize a data set once, into the cache that training reads."""
+    import json
+
+    from . import data
+
+    folder = data.prepare(name, size, root)
+    splits = json.loads((folder / "index.json").read_text(encoding="utf-8"))["splits"]
+    print(f"{folder}: " + ", ".join(f"{stop - start:,} {split}" for split, (start, stop) in splits.items()))
+
+
+@app.command()
+def train(
+    experiment: Annotated[str, typer.Argument(help="Its name: `vaelib experiments` lists them.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT if this is not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last epoch that was finished.")] = False,
+    root: Root = None,
+) -> None:
+    """Train an experiment; write model, history, pictures of every epoch, statistics and metrics to its folder."""
+    from . import runs
+
+    settings, run = runs.start(experiment, set_ or [], out, resume)
+    runs.train(settings, run, root, resume)
+    print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
+
+
+@app.command()
+def experiments() -> None:
+    """List every experiment, its settings and its recorded results."""
+    from . import experiments as known
+
+    for name in known.names():
+        print("\n  ".join([name, *known.describe(name)]), end="\n\n")
+
+
+@app.command()
+def generate(
+    run: Run,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
+    prior: Annotated[Prior, typer.Option(help="N(0, I), or what was fitted to the codes.")] = Prior.gmm,
+    seed: Annotated[int, typer.Option(help="The same seed, the same images.")] = 0,
+    output: Output = Path("samples.png"),
+) -> None:
+    """Draw new images from a prior."""
+    _draw(output, "samples", run, n, prior.value, seed)
+
+
+@app.command()
+def reconstruct(
+    run: Run, image: Images = None, output: Output = Path("reconstructions.png"), root: Root = None
+) -> None:
+    """Show images above their reconstructions."""
+    _draw(output, "reconstructions", run, image, root)
+
+
+@app.command()
+def interpolate(
+    run: Run,
+    ends: Annotated[
+        list[Path] | None, typer.Argument(metavar="[A B]", help="Two images; held-out pairs by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Images from one end to the other, both included.")] = 10,
+    method: Annotated[Method, typer.Option(help="Along an arc, or a straight line.")] = Method.slerp,
+    output: Output = Path("interpolation.png"),
+    root: Root = None,
+) -> None:
+    """Walk from image to image through latent space; an output that ends in .gif becomes an animation."""
+    what = "animated_interpolation" if output.suffix.lower() == ".gif" else "interpolation"
+    _draw(output, what, run, ends, steps, method.value, root)
+
+
+@app.command()
+def manipulate(
+    run: Run,
+    image: Images = None,
+    attribute: Annotated[str, typer.Option(help="For example Smiling or Eyeglasses.")] = "Smiling",
+    strengths: Annotated[str, typer.Option(help="Multiples of the attribute's direction.")] = "-3,-2,-1,0,1,2,3",
+    output: Output = Path("manipulation.png"),
+    root: Root = None,
+) -> None:
+    """Add an attribute to images, or take it away: one row an image, one column a strength."""
+    _draw(output, "manipulation", run, image, attribute, _numbers(strengths), root)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    dataset: Annotated[str | None, typer.Option(help="Another data set than the run's own.")] = None,
+    root: Root = None,
+) -> None:
+    """Measure a run on held-out images: a table, and metrics.json in the run."""
+    from . import runs
+
+    figures = runs.evaluate_run(run, dataset, root)
+    for name, value in _flat(figures):
+        print(f"{name:<28} {value:.3g}" if isinstance(value, float) else f"{name:<28} {value}")
+
+
+def _draw(output: Path, what: str, *arguments: object) -> None:
+    """Make what the function `what` of `vaelib.demos` shows, and write it: a list of pictures as an animation."""
+    require_folder_of(output)
+    from . import demos, images
+
+    images.require_format(output)
+    made = getattr(demos, what)(*arguments)
+    save = images.save_gif if isinstance(made, list) else images.save
+    save(made, output)
+    print(output)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UserError(
+            f"--strengths takes numbers with commas between them and was given {text!r}: try -2,0,2."
+        ) from error
+
+
+def _flat(figures: dict, prefix: str = "") -> list[tuple[str, object]]:
+    """The rows of a table from figures that may lie in a dictionary within the dictionary."""
+    rows = []
+    for name, value in figures.items():
+        rows += _flat(value, f"{name}: ") if isinstance(value, dict) else [(prefix + name, value)]
+    return rows

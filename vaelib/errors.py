@@ -1,0 +1,26 @@
+"""The one kind of error that a user can cause, and the help that its message gives."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake that the person at the keyboard can mend.
+
+    The message is one sentence that names the cause and the remedy. The command line prints it without a traceback
+    and exits with status 2.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """A `UserError` for a name that does not exist, which suggests the nearest names that do.
+
+    `kind` says what was asked for, in a sentence ("attribute", "experiment"); `known` are the names that exist.
+    """
+    known = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(known)}."
+    return UserError(f"There is no {kind} {name!r}: {remedy}")

@@ -1,0 +1,55 @@
+"""Writing files so that a reader never meets half of one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` once the block has ended without an error.
+
+    Whatever happens inside the block, `path` holds either its old content or all of the new one. The temporary name
+    keeps the suffix of `path`, because image writers choose their format by it.
+
+    Raises `UserError` if the folder does not exist or the disk is full.
+    """
+    path = Path(path)
+    require_folder_of(path)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        with explained_disk_errors(path):
+            yield partial
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def require_folder_of(path: str | Path) -> None:
+    """Raise `UserError` unless the folder that is to hold `path` exists: asked before long work, not after it."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist: create it, or write {Path(path).name} somewhere else.")
+
+
+@contextmanager
+def explained_disk_errors(path: str | Path) -> Iterator[None]:
+    """Turn a full disk and a folder without write permission, met while writing `path`, into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk is full, so {path} was not written: free some space and run the same command again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise UserError(
+                f"Writing {path} is not permitted: choose another folder, or change the permissions of this one."
+            ) from error
+        raise

@@ -1,0 +1,76 @@
+"""Pictures made of images: grids and animations, through Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from .errors import UserError
+from .files import atomic_write
+
+
+def grid(images: Tensor, columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
+    """Images (N, 3, H, W) in [0, 1] in rows of `columns`, on white, each pixel drawn `scale` pixels wide."""
+    tiled = make_grid(images.detach().float().cpu().clamp(0, 1), nrow=columns, padding=padding, pad_value=1.0)
+    picture = Image.fromarray((tiled * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def side_by_side(pictures: Sequence[Image.Image], gap: int = 12) -> Image.Image:
+    """Several pictures in one row on white, aligned at the top."""
+    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
+    row = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    left = 0
+    for picture in pictures:
+        row.paste(picture, (left, 0))
+        left += picture.width + gap
+    return row
+
+
+def titled(picture: Image.Image, titles: Sequence[str], size: int = 16) -> Image.Image:
+    """The picture under a line of titles, each at the middle of its equal share of the width."""
+    height = round(1.75 * size)
+    sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
+    sheet.paste(picture, (0, height))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size)
+    for i, title in enumerate(titles):
+        centre = (i + 0.5) * picture.width / len(titles)
+        draw.text((centre, height / 2), title, "black", font, anchor="mm")
+    return sheet
+
+
+def save(picture: Image.Image, path: str | Path) -> None:
+    """Write a picture in the format that the suffix of `path` names. Raises `UserError` if it names none."""
+    require_format(path)
+    _write(path, picture, _format(path))
+
+
+def require_format(path: str | Path) -> None:
+    """Raise `UserError` unless the suffix of `path` names a picture format: asked before long work, not after it."""
+    if _format(path) not in Image.SAVE:  # Pillow reads more formats than it writes
+        raise UserError(f"{path} does not end in the name of a picture format: call it something.png.")
+
+
+def _format(path: str | Path) -> str | None:
+    return Image.registered_extensions().get(Path(path).suffix.lower())
+
+
+def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second: float = 8) -> None:
+    """Write an animation that loops, its last frame held for a second."""
+    durations = [round(1000 / frames_per_second)] * (len(frames) - 1) + [1000]
+    _write(path, frames[0], "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+
+
+def _write(path: str | Path, picture: Image.Image, picture_format: str, **options) -> None:
+    encoded = (
+        BytesIO()
+    )  # Pillow's encoders write past Python's files, where a write cut short by a full disk goes unseen
+    picture.save(encoded, picture_format, **options)
+    with atomic_write(path) as partial:
+        partial.write_bytes(encoded.getvalue())

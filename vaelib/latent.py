@@ -1,0 +1,73 @@
+"""Latent space: encoding a data set, walking between two points, and the direction of an attribute."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from tqdm.auto import tqdm
+
+from . import data
+from .errors import UserError, unknown
+from .models import AutoEncoder, LatentModel
+
+PARALLEL = 1e-4  # radians: below this angle slerp divides by almost zero, and lerp is the same line
+
+
+@torch.no_grad()
+def encode_dataset(
+    model: LatentModel, ds: data.Dataset, batch_size: int = 256, progress: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """The posteriors of every image of `ds`: mu and logvar, (N, latent_dim) each, on the CPU.
+
+    An `AutoEncoder` has codes and no variances: its logvar is None. The model is used in evaluation mode and left as
+    it was found.
+    """
+    training = model.training
+    model.eval()
+    batches = data.loader(ds, batch_size, device=model.device)
+    encoded = [model.encode(x) for x in tqdm(batches, "encode", disable=not progress)]
+    model.train(training)
+    if isinstance(model, AutoEncoder):
+        return torch.cat(encoded).cpu(), None
+    mu, logvar = (torch.cat(parts).cpu() for parts in zip(*encoded, strict=True))
+    return mu, logvar
+
+
+def interpolate(z0: Tensor, z1: Tensor, steps: int, method: str = "slerp") -> Tensor:
+    """`steps` points from z0 to z1, both ends included: (steps, latent_dim) from two (latent_dim,) vectors.
+
+    "lerp" is the straight line, whose middle lies nearer to the origin than its ends and so outside of the shell
+    where a Gaussian's mass is. "slerp" follows an arc: between two ends of equal norm it keeps that norm and turns at
+    constant speed (White 2016, section 2.1; chapter 08).
+    """
+    if steps < 2:
+        raise UserError(f"An interpolation of {steps} steps has no two ends: ask for at least 2.")
+    t = torch.linspace(0, 1, steps, device=z0.device, dtype=z0.dtype)[:, None]  # (steps, 1)
+    if method == "lerp":
+        return torch.lerp(z0, z1, t)
+    if method == "slerp":
+        return _slerp(z0, z1, t)
+    raise unknown("interpolation method", method, ("lerp", "slerp"))
+
+
+def _slerp(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
+    u0, u1 = normalize(z0, dim=0), normalize(z1, dim=0)
+    # Not the arccosine of their product, which is off by several PARALLEL where the product rounds to ±1.
+    angle = 2 * torch.atan2((u0 - u1).norm(), (u0 + u1).norm())
+    if angle < PARALLEL or angle > torch.pi - PARALLEL:  # one line through the origin: there is no arc to follow
+        return torch.lerp(z0, z1, t)
+    return (torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1) / torch.sin(angle)
+
+
+def attribute_direction(mu: Tensor, labels: Tensor) -> Tensor:
+    """From the mean code of the images without an attribute to the mean code of those with it: (latent_dim,).
+
+    mu is (N, latent_dim) and `labels` a bool tensor (N,). Adding the direction once moves an average image without
+    the attribute to an average one with it, along with whatever goes together with it in the data (White 2016,
+    section 3; chapter 08).
+    """
+    labels = labels.bool()
+    if not 0 < labels.sum() < len(labels):
+        raise UserError("Every image has the same value of this attribute, so it has no direction: choose another one.")
+    return mu[labels].mean(0) - mu[~labels].mean(0)

@@ -1,0 +1,136 @@
+"""Likelihoods, the Kullback–Leibler divergence and the ELBO, each one number per image, in nats.
+
+Nothing here averages over a batch, a pixel or a latent dimension: a sum over pixels and a sum over latent dimensions
+are what the derivation of the ELBO asks for, and any other reduction changes the model (chapter 04). The caller takes
+the mean over the batch.
+
+Shapes: images x and x_hat are (B, 3, H, W) in [0, 1]; mu and logvar are (B, latent_dim); every result is (B,).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .errors import UserError, unknown
+
+SMALLEST_SIGMA = 1e-3  # a quarter of a grey level: below it a density of 8-bit pixels means nothing
+
+
+class Likelihood(Protocol):
+    """A density p(x | z) of images, given the decoder's output x_hat."""
+
+    def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """-log p(x | z) per image, (B,) nats."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Each pixel value is the probability of a coin: its nll is the binary cross-entropy.
+
+    For pixels strictly between 0 and 1 this is not a normalised density, so its nats cannot be compared with those
+    of a Gaussian (Loaiza-Ganem & Cunningham 2019).
+    """
+
+    def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
+        # Not torch's binary_cross_entropy: it aborts at a NaN instead of passing it on, and CUDA's autocast refuses it.
+        smallest = torch.finfo(x_hat.dtype).eps
+        p = x_hat.clamp(smallest, 1 - smallest)
+        return -(x * p.log() + (1 - x) * (-p).log1p()).flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent Gaussian pixels of one standard deviation `sigma`, in units of pixels in [0, 1].
+
+    With sigma² = 1/2 the nll is the sum of squared errors plus a constant: the loss of most published code.
+    """
+
+    sigma: float
+
+    def __post_init__(self):
+        if not self.sigma > 0:
+            raise UserError(f"sigma is {self.sigma}: the standard deviation of a Gaussian must be above 0.")
+
+    def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
+        return _gaussian_nll(x, x_hat, torch.as_tensor(self.sigma, dtype=x_hat.dtype, device=x_hat.device))
+
+
+@dataclass(frozen=True)
+class OptimalGaussian:
+    """Gaussian pixels whose sigma is the one that fits the batch at hand best: its root-mean-square error.
+
+    Setting the derivative of the batch's nll by sigma to zero gives sigma² = mean((x - x_hat)²). A decoder calibrated
+    so needs no weight between the two terms of the ELBO (Rybkin, Daniilidis & Levine 2021; chapter 04).
+    """
+
+    def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
+        return _gaussian_nll(x, x_hat, self.sigma(x, x_hat))
+
+    def sigma(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """The root-mean-square error of the batch, a scalar in units of pixels in [0, 1]."""
+        # Detached: at the optimum the derivative by sigma is zero, so no gradient is lost.
+        return (x - x_hat).detach().square().mean().sqrt().clamp(min=SMALLEST_SIGMA)
+
+    def fixed(self, x: Tensor, x_hat: Tensor) -> Gaussian:
+        """The Gaussian that has this batch's sigma for good: what held-out images must be judged by."""
+        return Gaussian(self.sigma(x, x_hat).item())
+
+
+LIKELIHOODS = ("bernoulli", "gaussian", "optimal-gaussian")
+
+
+def likelihood_named(name: str, sigma: float | None = None) -> Likelihood:
+    """The likelihood that an experiment file names; only "gaussian" takes a `sigma`, and needs it."""
+    if name not in LIKELIHOODS:
+        raise unknown("likelihood", name, LIKELIHOODS)
+    if (name == "gaussian") != (sigma is not None):
+        raise UserError(f"The likelihood is {name} and sigma is {sigma}: set sigma for gaussian, and only for it.")
+    return {"bernoulli": Bernoulli, "optimal-gaussian": OptimalGaussian}[name]() if sigma is None else Gaussian(sigma)
+
+
+def nll(x: Tensor, x_hat: Tensor, likelihood: Likelihood) -> Tensor:
+    """The reconstruction term -log p(x | z) per image, (B,) nats."""
+    return likelihood.nll(x, x_hat)
+
+
+def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mu, diag(exp(logvar))) ‖ N(0, I)) per image, (B,) nats. Kingma & Welling 2014, appendix B; chapter 03."""
+    return kl_per_dimension(mu, logvar).sum(1)
+
+
+def kl_per_dimension(mu: Tensor, logvar: Tensor) -> Tensor:
+    """The same divergence before the sum over dimensions: (B, latent_dim) nats, each at least 0."""
+    # expm1(l) is exp(l) - 1 without the rounding that would make the divergence of an unused dimension negative.
+    return 0.5 * (mu.square() + torch.expm1(logvar) - logvar)
+
+
+def elbo(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, likelihood: Likelihood, beta: float = 1.0) -> Tensor:
+    """The evidence lower bound -nll - beta · kl per image, (B,) nats; x_hat is decoded from one draw of z.
+
+    With beta = 1 its mean over draws is a lower bound of log p(x) (Kingma & Welling 2014); beta multiplies the KL
+    and nothing else (Higgins et al. 2017).
+    """
+    return -nll(x, x_hat, likelihood) - beta * kl_divergence(mu, logvar)
+
+
+def warm_up(step: int, steps: int, beta: float = 1.0) -> float:
+    """beta at optimisation step `step`, rising in a straight line from 0 to `beta` over the first `steps` steps.
+
+    Bowman et al. 2016, section 3.1. With `steps` = 0 it is `beta` from the start.
+    """
+    return beta if step >= steps else beta * step / steps
+
+
+def _gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor) -> Tensor:
+    squared_error = (x - x_hat).square().flatten(1).sum(1)  # (B,)
+    pixels = math.prod(x.shape[1:])
+    return 0.5 * squared_error / sigma**2 + pixels * (sigma.log() + 0.5 * math.log(2 * math.pi))

@@ -1,0 +1,110 @@
+"""How good a model is: bounds of the likelihood in nats, active units, distances between sets of images.
+
+Every figure here can be checked against a closed form, and the tests do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Self
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from .errors import UserError
+from .losses import Likelihood, OptimalGaussian, kl_per_dimension
+from .models import VAE, reparameterize
+
+ACTIVE_KL = 0.1  # nats: a latent dimension that tells less about the image than this is not in use
+
+
+def psnr(mse: float) -> float:
+    """Peak signal-to-noise ratio in decibels of a mean squared error of pixels in [0, 1]."""
+    return -10 * math.log10(mse)
+
+
+def active_units(mu: Tensor, logvar: Tensor) -> int:
+    """How many latent dimensions carry more than 0.1 nat about the image on average.
+
+    mu and logvar are (N, latent_dim), of many images. Counting by the KL is stricter than by the variance of mu
+    (Burda, Grosse & Salakhutdinov 2016): a dimension whose mean moves a little under a wide posterior says nothing.
+    """
+    return int((kl_per_dimension(mu, logvar).mean(0) > ACTIVE_KL).sum())
+
+
+@torch.no_grad()
+def iwae_bound(
+    model: VAE, x: Tensor, k: int, likelihood: Likelihood | None = None, generator: torch.Generator | None = None
+) -> Tensor:
+    """The importance-weighted bound of log p(x) from k draws of z per image: (B,) nats.
+
+    With k = 1 it is the ELBO (one draw of it); in the mean it rises with k towards log p(x) (Burda, Grosse &
+    Salakhutdinov 2016; chapter 03). An `OptimalGaussian`, which is also meant where no `likelihood` is given, is held
+    at the sigma that fits the batch's reconstructions: all draws must be weighed by one density. The model should be
+    in evaluation mode.
+    """
+    if k < 1:
+        raise UserError(f"The bound needs at least one draw, k is {k}: ask for k = 1 or more.")
+    if likelihood is None or isinstance(likelihood, OptimalGaussian):
+        likelihood = OptimalGaussian().fixed(x, model.reconstruct(x))
+    posterior = model.encode(x)
+    log_weights = [_log_weight(model, x, *posterior, likelihood, generator) for _ in range(k)]
+    return torch.logsumexp(torch.stack(log_weights), 0) - math.log(k)
+
+
+def _log_weight(model, x, mu, logvar, likelihood, generator) -> Tensor:
+    """log p(x | z) + log p(z) - log q(z | x) at one draw of z per image: (B,) nats."""
+    z = reparameterize(mu, logvar, generator)
+    log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+    log_posterior = -0.5 * ((z - mu).square() / logvar.exp() + logvar + math.log(2 * math.pi)).sum(1)
+    return -likelihood.nll(x, model.decode(z)) + log_prior - log_posterior
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """The squared Wasserstein distance between Gaussians fitted to two sets of features, (N, D) and (M, D).
+
+    |m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½). In Inception features this is the FID (Heusel et al. 2017). Its scale
+    depends on the features, so a value says something only beside another one in the same features.
+    """
+    if min(len(a), len(b)) < 2:
+        raise UserError(f"A covariance needs at least 2 examples, these sets have {len(a)} and {len(b)}: give more.")
+    a, b = a.double(), b.double()
+    cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
+    root_a = _symmetric_root(cov_a)
+    # C_a C_b has the eigenvalues of the symmetric root_a C_b root_a, whose square roots are real.
+    overlap = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
+    distance = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * overlap
+    return max(distance.item(), 0.0)
+
+
+def _symmetric_root(covariance: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+
+
+class PixelFeatures:
+    """Principal components of the pixels: a plain feature space that needs no trained network.
+
+    A Fréchet distance in it compares colours, lighting and coarse shapes, not fine detail.
+    """
+
+    def __init__(self, components: int = 64):
+        self.components = components
+
+    def fit(self, images: Tensor) -> Self:
+        """Find the components of images (N, 3, H, W) in [0, 1]; N must be at least `components`."""
+        if len(images) < self.components:
+            raise UserError(
+                f"{self.components} principal components cannot be found in {len(images)} images: give more images."
+            )
+        self.pca = PCA(self.components, svd_solver="randomized", random_state=0).fit(_as_rows(images))
+        return self
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [0, 1] to features (N, components)."""
+        return torch.from_numpy(self.pca.transform(_as_rows(images)))
+
+
+def _as_rows(images: Tensor):
+    return images.detach().flatten(1).float().cpu().numpy()

@@ -1,0 +1,127 @@
+"""A run: an experiment from its settings to a folder that holds a trained model and all that is known of it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import torch
+from accelerate import PartialState
+
+from . import checkpoints, data, experiments, training
+from .errors import UserError
+from .evaluation import evaluate
+from .experiments import Experiment
+from .files import atomic_write, require_folder_of
+from .latent import attribute_direction, encode_dataset
+from .models import LatentModel
+from .priors import Gaussian, GaussianMixture
+
+METRICS = "metrics.json"
+
+
+def start(
+    name: str, overrides: Iterable[str] = (), out: Path | None = None, resume: bool = False
+) -> tuple[Experiment, Path]:
+    """The settings and the folder of a run of experiment `name`; the folder is made, its config.toml written.
+
+    A resumed run keeps the settings of its config.toml, with `overrides` on top. Raises `UserError` if there is a
+    run in the folder already and it is not to be resumed.
+    """
+    run = out or Path("runs") / name
+    config = run / experiments.CONFIG
+    if resume and config.is_file():
+        experiment = experiments.read(config, overrides)
+    elif config.is_file():
+        raise UserError(f"{run} holds a run already: go on with it by --resume, or choose another folder with --out.")
+    else:
+        experiment = experiments.load(name, overrides)
+    if out is None:
+        run.parent.mkdir(exist_ok=True)
+    require_folder_of(run)
+    run.mkdir(exist_ok=True)
+    experiments.write(experiment, config)
+    return experiment, run
+
+
+def train(
+    experiment: Experiment, run: Path, root: str | Path | None = None, resume: bool = False, progress: bool = True
+) -> pd.DataFrame:
+    """Train the experiment's model in the folder `run` and write its statistics and metrics.json at the end."""
+    train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
+    valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
+    torch.manual_seed(experiment.seed)
+    model = experiment.build_model()
+    history = training.fit(
+        model, train_set, valid_set, out=run, resume=resume, progress=progress, **experiment.training_settings()
+    )
+    if PartialState().is_main_process:
+        checkpoints.save_statistics(run, fit_statistics(model, train_set, history["sigma"].iloc[-1], progress))
+        write_metrics(run, {"training": training_figures(experiment, history)})
+    return history
+
+
+def fit_statistics(model: LatentModel, ds: data.Dataset, sigma: float, progress: bool = True) -> checkpoints.Statistics:
+    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture of ten, the attributes' directions."""
+    mu, logvar = encode_dataset(model, ds, progress=progress)
+    fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(10).fit(mu, logvar)}
+    names, directions = _directions(mu, ds)
+    return checkpoints.Statistics(fitted, float(sigma), names, directions)
+
+
+def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Tensor]:
+    """The attributes that some images have and some lack, and their directions (A, latent_dim)."""
+    if ds.attributes is None:
+        return [], torch.empty(0)
+    kept = [i for i, column in enumerate(ds.attributes.T) if 0 < column.sum() < len(column)]
+    directions = [attribute_direction(mu, ds.attributes[:, i]) for i in kept]
+    return [ds.attribute_names[i] for i in kept], torch.stack(directions) if directions else torch.empty(0)
+
+
+def training_figures(experiment: Experiment, history: pd.DataFrame) -> dict:
+    """What a run cost and where it ended: the settings are in config.toml, every epoch in history.csv."""
+    last = history.iloc[-1]
+    return {
+        "epochs": int(last["epoch"]),
+        "seed": experiment.seed,
+        "seconds": history["seconds"].sum(),
+        "images_per_second": history["images_per_second"].median(),
+        **{key: last[key] for key in ("train_nll", "train_kl", "valid_nll", "valid_kl", "valid_mse", "sigma")},
+        "hardware": hardware(),
+        "versions": {name: version(name) for name in ("torch", "torchvision", "accelerate")},
+    }
+
+
+def hardware() -> str:
+    """The device that models run on, in words: the first GPU, or the number of processor cores."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} threads of a CPU, {platform.machine()}"
+
+
+def evaluate_run(
+    name: str | Path, dataset: str | None = None, root: str | Path | None = None, progress: bool = True
+) -> dict:
+    """Evaluate a run or a shipped checkpoint on the validation images of its own data set, or of another one."""
+    run = checkpoints.run_folder(name)
+    experiment = experiments.read(run / experiments.CONFIG)
+    model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
+    model.to(PartialState().device)
+    train_set, held_out = (
+        data.load(dataset or experiment.dataset, experiment.size, split, root, progress) for split in ("train", "valid")
+    )
+    figures = evaluate(model, train_set, held_out, statistics)
+    write_metrics(run, {"evaluation": figures})
+    return figures
+
+
+def write_metrics(run: str | Path, figures: dict) -> None:
+    """Merge `figures` into RUN/metrics.json."""
+    path = Path(run) / METRICS
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    with atomic_write(path) as partial:
+        partial.write_text(json.dumps(known | figures, indent=2) + "\n")
