@@ -198,8 +198,7 @@ def _person(f: dict, draw: _Draws) -> None:
 
 
 def _head(f: dict, draw: _Draws) -> None:
-    f["face_width"] = draw.bell()
-    f["face_height"] = draw.bell()
+    f["face_width"], f["face_height"] = draw.bell(), draw.bell()
     f["jaw"] = draw.uniform()
     f["chubby"] = draw.tail(0.25)
     f["rosy"] = draw.tail(0.32)
@@ -207,8 +206,7 @@ def _head(f: dict, draw: _Draws) -> None:
 
 def _hair(f: dict, draw: _Draws) -> None:
     f["hair_colour"] = _hair_colour(draw, draw.given(f["age"], _Draws.uniform), draw.given(f["skin"], _Draws.uniform))
-    f["hair_brightness"] = draw.uniform(-1, 1)
-    f["hair_warmth"] = draw.uniform(-1, 1)
+    f["hair_brightness"], f["hair_warmth"] = draw.uniform(-1, 1), draw.uniform(-1, 1)
     short = draw.chance(0.08 + 0.84 * draw.given(f["male"], _male))
     f["hair_length"] = torch.where(short > 0, draw.uniform(0, 0.22), draw.uniform(0.35, 1))
     f["hair_volume"] = draw.uniform()
@@ -231,11 +229,9 @@ def _hair_colour(draw: _Draws, age: Tensor, skin: Tensor) -> Tensor:
 
 
 def _eyes(f: dict, draw: _Draws) -> None:
-    f["eye_distance"] = draw.bell()
-    f["eye_size"] = draw.bell()
+    f["eye_distance"], f["eye_size"] = draw.bell(), draw.bell()
     f["eye_open"] = draw.uniform(0.12, 1.12).clamp(max=1)
-    f["gaze_x"] = draw.uniform(-1, 1)
-    f["gaze_y"] = draw.uniform(-1, 1)
+    f["gaze_x"], f["gaze_y"] = draw.uniform(-1, 1), draw.uniform(-1, 1)
     brown = draw.chance(0.95 * (draw.given(f["skin"], _Draws.uniform) > 0.55))
     f["eye_colour"] = torch.where(brown > 0, torch.zeros_like(brown), draw.choice(0.45, 0.27, 0.18, 0.10))
     f["bags"] = draw.tail(0.20 + 0.30 * draw.given(f["age"], _Draws.uniform))
@@ -256,8 +252,7 @@ def _nose_and_mouth(f: dict, draw: _Draws) -> None:
     f["smile"] = torch.where(smiling > 0, draw.uniform(0.5, 1), draw.uniform(-0.3, 0.25))
     is_open = draw.chance(0.30 + 0.35 * draw.given(smiling, _smiling))
     f["mouth_open"] = is_open * draw.uniform(0.25, 1)
-    f["mouth_width"] = draw.uniform()
-    f["lips"] = draw.uniform()
+    f["mouth_width"], f["lips"] = draw.uniform(), draw.uniform()
     f["cheekbones"] = 0.6 * draw.uniform() + 0.4 * draw.given(smiling, _smiling)
 
 
@@ -287,16 +282,14 @@ def _facial_hair(f: dict, draw: _Draws) -> None:
 def _accessories(f: dict, draw: _Draws) -> None:
     old = draw.given(f["age"], _Draws.uniform) > 0.70
     f["glasses"] = draw.chance(0.18 + 0.06 * old + 0.05 * draw.given(f["male"], _male)) * (1 + draw.chance(0.15))
-    f["glasses_size"] = draw.uniform()
-    f["glasses_square"] = draw.uniform()
+    f["glasses_size"], f["glasses_square"] = draw.uniform(), draw.uniform()
     f["glasses_colour"] = draw.choice(0.6, 0.2, 0.2)
     f["hat"] = draw.chance(0.08 + 0.08 * draw.given(f["male"], _male)) * (1 + draw.chance(0.5))
-    f["hat_hue"] = draw.uniform()
-    f["hat_brightness"] = draw.uniform()
+    f["hat_hue"], f["hat_brightness"] = draw.uniform(), draw.uniform()
     f["earrings"] = draw.chance(0.32 - 0.30 * draw.given(f["male"], _male))
     f["necklace"] = draw.chance(0.24 - 0.22 * draw.given(f["male"], _male))
     f["necktie"] = draw.chance(0.01 + 0.24 * draw.given(f["male"], _male))
-    f["clothes_colour"] = draw.choice(*7 * [1 / 7])
+    f["clothes_colour"] = draw.choice(*[1 / 7] * 7)
     f["clothes_brightness"] = draw.uniform()
 
 

@@ -5,20 +5,20 @@ from torch import Tensor
 
 from .canvas import Canvas, plane, rgb, soft
 from .head import BROW_LEVEL, EYE_LEVEL
-from .shapes import both, radius, stroke, without
+from .shapes import both, ellipse, radius, rounded_box, stroke, without
 
 WHITE_OF_EYE = rgb(0.92, 0.92, 0.92)
 PUPIL = rgb(0.03, 0.03, 0.03)
 GLINT = rgb(1.0, 1.0, 1.0)
 TEETH = rgb(0.96, 0.95, 0.92)
 INSIDE_OF_MOUTH = rgb(0.20, 0.05, 0.06)
-BEARD_TINT = rgb(0.56, 0.46, 0.42)  # a beard is darker and redder than the hair
+BEARD_TINT = rgb(0.55, 0.48, 0.44)  # a beard is darker and redder than the hair
 
 IRIS_RADIUS, PUPIL_RADIUS, GLINT_RADIUS = 0.052, 0.024, 0.013
 
 
 def eyes(c: Canvas) -> None:
-    """Both eyes at once: `across` and `down` are the place in the eye, mirrored on the left side of the face."""
+    """Both eyes at once: `across` and `down` are the place in an eye, towards the ear and towards the mouth."""
     c = c.window(top=-0.22, bottom=0.07, half_width=0.40)
     c.across, c.down = c.u.abs() - c.eye_x, c.v - EYE_LEVEL
     c.slanted = c.down + 0.10 * c.across  # the outer corners are a little higher
@@ -32,8 +32,8 @@ def eyes(c: Canvas) -> None:
 
 
 def _bags(c: Canvas) -> None:
-    bag = (radius(c.across / 0.12, (c.down - 0.085) / 0.030) - 1) * 0.05
-    c.darken(0.28 * soft(bag, 0.012) * c.bags)
+    bag = ellipse(c.across, c.down - 0.085, 0.12, 0.030)
+    c.darken(0.28 * soft(bag, 0.007) * c.bags)
 
 
 def _lids(c: Canvas, taper: Tensor) -> None:
@@ -127,8 +127,8 @@ def facial_hair(c: Canvas) -> None:
         c.across = c.u / c.mouth_half_width
         c.below = _below_mouth_line(c, c.across)
         c.beard_colour = (c.hair_base * BEARD_TINT + 0.02) * plane(_beard_light(c))
-        mouth_and_rim = (radius(c.across / 1.10, (c.below - 0.01) / 0.085) - 1) * 0.07
-        c.around_mouth = 1 - soft(mouth_and_rim, 0.012)
+        mouth_and_rim = ellipse(c.u, c.below - 0.01, 1.10 * c.mouth_half_width, 0.085)
+        c.around_mouth = 1 - soft(mouth_and_rim, 0.014)
         _full_beard_or_stubble(c)
         _goatee(c)
         _mustache(c)
@@ -146,15 +146,15 @@ def _full_beard_or_stubble(c: Canvas) -> None:
     cheek_line = -0.12 + 0.45 * (0.42 - c.u.abs()).clamp(0) - c.v
     area = soft(along_jaw, 0.025) * soft(cheek_line, 0.025) * c.face * c.around_mouth
     stubble, full = (c.beard == 1).float(), (c.beard == 3).float()
-    opacity = stubble * (0.24 + 0.14 * c.beard_density) + full * (0.80 + 0.16 * c.beard_density)
-    c.paint(c.beard_colour * plane(1 - 0.4 * stubble), area * opacity)
+    opacity = stubble * (0.26 + 0.16 * c.beard_density) + full * (0.80 + 0.16 * c.beard_density)
+    c.paint(c.beard_colour * plane(1 - 0.6 * stubble), area * opacity)
 
 
 def _goatee(c: Canvas) -> None:
     """A shield on the chin, which hangs a little over its edge."""
     below_lip = c.v - 0.55 - c.jaw_drop
     half_width = 0.125 + 0.02 * c.beard_density
-    shield = (radius(c.u / half_width, below_lip / 0.105, 3.0) - 1) * 0.1
+    shield = rounded_box(c.u, below_lip, half_width, 0.105, power=3.0)
     shield = both(shield, 0.5 * (c.head_radius - 1.06))
     c.paint(c.beard_colour, 0.95 * soft(shield, 0.010) * (c.beard == 2) * c.around_mouth)
 

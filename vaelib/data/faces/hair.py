@@ -4,24 +4,23 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, plane, soft
-from .shapes import both, radius, without
+from .shapes import both, square_radius, without
 
 ROUNDNESS = 2.3  # of the top of the head: the power of its outline
 
 
 def outline(c: Canvas) -> None:
-    """Sets `hair`, the signed distance of the hair's outline, `hair_colour_plane`, and the measure `has_hair`."""
+    """Sets `hair`, the signed distance of the hair's outline; `hair_shade`, its colours; `waves` and `has_hair`."""
     c.has_hair = 1 - c.bald
     volume = 0.03 + 0.07 * c.hair_volume
     c.waves = 0.028 * c.wavy * (17 * c.y + 1.5 * c.parting).sin()
     half_width = c.half_width + volume + 0.10 * c.hair_length * (c.y + 0.3).clamp(0, 0.6) + c.waves
     top = c.half_height + 0.9 * volume
     across = c.x / half_width
-    from_crown = radius(across, (c.y + 0.02).clamp(max=0) / top, ROUNDNESS)
+    from_crown = square_radius(across, (c.y + 0.02).clamp(max=0) / top, ROUNDNESS)
     bottom = 0.02 + 0.15 * c.hair_volume + 1.15 * (c.hair_length - 0.12).clamp(0) - 0.25 * across**2
     c.hair = both((from_crown - 1) * half_width, c.y - bottom)
-    c.strands = _strands(c, top)
-    c.hair_shade = _shade(c, across, from_crown)
+    c.hair_shade = _shade(c, across, from_crown, _strands(c, top))
 
 
 def _strands(c: Canvas, top: Tensor) -> Tensor:
@@ -30,10 +29,10 @@ def _strands(c: Canvas, top: Tensor) -> Tensor:
     return 0.5 * (26 * direction + 180 * c.waves).sin() + 0.25 * (57 * direction).sin()
 
 
-def _shade(c: Canvas, across: Tensor, from_crown: Tensor) -> Tensor:
+def _shade(c: Canvas, across: Tensor, from_crown: Tensor, strands: Tensor) -> Tensor:
     """The hair's colour under the light, with a ring of shine around the crown; (n, 3, h, w)."""
-    light = (0.92 + 0.11 * c.strands) * (1 + 0.38 * c.light_x * across.clamp(-1, 1))
-    ring = torch.exp(-((10 * (from_crown - 0.80 - 0.05 * c.strands)) ** 2))
+    light = (0.92 + 0.11 * strands) * (1 + 0.38 * c.light_x * across.clamp(-1, 1))
+    ring = torch.exp(-((10 * (from_crown - 0.80 - 0.05 * strands)) ** 2))
     shine = ring * (0.10 + 0.07 * c.light_y.abs())
     return c.hair_base * plane(light) + plane(shine) * (0.35 + c.hair_base)
 

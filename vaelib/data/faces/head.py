@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .canvas import RISE, VIEW, Canvas, picture_planes, plane, soft
-from .shapes import bump, ellipse, radius
+from .shapes import bump, ellipse, square_radius
 
 EYE_LEVEL = -0.10
 BROW_LEVEL = -0.235
@@ -57,7 +57,7 @@ def outline(c: Canvas) -> None:
     narrowing = (0.34 - 0.26 * c.squareness) * (1 - 0.6 * c.chubby)  # of the lower half, towards the chin
     height = c.y.clamp(max=0) / c.half_height + c.y.clamp(min=0) / (c.half_height + c.jaw_drop)
     half_width = c.half_width * (1 - narrowing * height.clamp(0, 1) ** 2)
-    c.head_radius = radius(c.x / half_width, height, 2.15 + 0.5 * c.squareness)
+    c.head_radius = square_radius(c.x / half_width, height, 2.15 + 0.5 * c.squareness)
     c.face = c.edge((c.head_radius - 1) * 0.5)
 
 

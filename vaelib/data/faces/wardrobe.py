@@ -1,10 +1,11 @@
 """What is worn: clothes, jewellery, glasses, hats. Also the neck, which comes out of the clothes."""
 
 import torch
+from torch import Tensor
 
 from .canvas import VIEW, Canvas, plane, rgb, soft
 from .head import EYE_LEVEL
-from .shapes import both, either, ellipse, radius, stroke
+from .shapes import both, either, ellipse, radius, rounded_box, square_radius, stroke
 
 BELOW = 2 * VIEW  # anywhere below the picture's lower edge
 GOLD = rgb(0.95, 0.82, 0.42)
@@ -37,8 +38,8 @@ def clothes(c: Canvas) -> None:
     beside = c.x.abs()
     shoulder = 0.685 + 0.30 * (beside - 0.20).clamp(0) + 0.12 * (beside - 0.50).clamp(0)
     neckline = 0.675 + 0.11 * (1 - (beside / 0.22) ** 2).clamp(0)
-    light = 0.85 + 0.22 * c.light_x * c.x / c.half_width
-    c.clothes_light = plane(light - 0.15 * soft(shoulder + 0.02 - c.y, 0.02).neg_().add_(1))
+    seam = soft(c.y - shoulder - 0.02, 0.02)
+    c.clothes_light = plane(0.85 + 0.22 * c.light_x * c.x / c.half_width - 0.15 * seam)
     c.paint(c.clothes_base * c.clothes_light, c.edge(torch.maximum(shoulder, neckline) - c.y))
     _necktie(c)
     _necklace(c)
@@ -69,8 +70,8 @@ def earrings(c: Canvas) -> None:
         beside = c.x.abs() - 1.03 * c.half_width
         drop = ellipse(beside, c.y - 0.185, 0.034, 0.055)
         stud = radius(beside, c.y - 0.11) - 0.022
-        light = 0.85 + 0.4 * (0.185 - c.y) / 0.055 * 0.5
-        c.paint(GOLD * plane(light.clamp(0.7, 1.1)), c.edge(either(stud, drop)))
+        light = (0.85 + 4 * (0.185 - c.y)).clamp(0.7, 1.1)  # it shines at the top
+        c.paint(GOLD * plane(light), c.edge(either(stud, drop)))
 
 
 def glasses(c: Canvas) -> None:
@@ -80,14 +81,15 @@ def glasses(c: Canvas) -> None:
         across, down = c.u.abs() - c.eye_x - 0.005, c.v - EYE_LEVEL
         half_width = 0.145 + 0.03 * c.glasses_size
         half_height = half_width * (0.92 - 0.22 * c.glasses_square)
-        lens = ellipse(across, down - 0.01, half_width, half_height, 2 + 3 * c.glasses_square)
+        lens = rounded_box(across, down - 0.01, half_width, half_height, power=2 + 3 * c.glasses_square)
         c.paint(torch.lerp(CLEAR, TINTED, plane(dark)), c.edge(lens) * (0.10 + 0.80 * dark))
         reflection = soft(stroke(0.8 * across + down + 0.05, 0.018), 0.008) * c.edge(lens + 0.02)
         c.paint(REFLECTION, reflection * (0.22 + 0.10 * dark))
         c.paint(c.frame_colour, c.edge(_frame(c, lens, half_width)))
 
 
-def _frame(c: Canvas, lens, half_width):
+def _frame(c: Canvas, lens: Tensor, half_width: Tensor) -> Tensor:
+    """The rims of the lenses, the bridge between them, and the arms to the ears."""
     half_thickness = 0.018 + 0.004 * c.glasses_square
     beside, down = c.u.abs(), c.v - EYE_LEVEL
     bridge = both(stroke(down + 0.015 + 0.25 * c.u**2, 0.9 * half_thickness), beside - (c.eye_x - half_width + 0.015))
@@ -97,28 +99,34 @@ def _frame(c: Canvas, lens, half_width):
 
 
 def hat(c: Canvas) -> None:
-    """A beanie with ribs, or a hat with a band and a brim, low on the forehead."""
+    """A beanie with ribs and a turned-up rim, or a hat with a dark band and a brim; low on the forehead."""
     c = c.window(top=-1.0, bottom=0.02, half_width=1.0)
     with c.only(c.hat) as c:
-        brimmed = (c.hat == 2).float()
-        half_width = c.half_width + 0.06 + 0.06 * c.hair_volume + 0.02 * brimmed
-        height = c.half_height + 0.10 + 0.05 * brimmed
-        crown = radius(c.x / half_width, c.y.clamp(max=0) / height, 2.3 + 1.4 * brimmed)
-        lower_edge = c.y + 0.33 - 0.10 * (c.x / c.half_width) ** 2
-        side_light = c.light_x * c.x / half_width
-        c.darken(0.35 * soft(lower_edge - 0.03, 0.03) * c.face)
-        ribs = 1 + 0.10 * (48 * c.x).sin() * (1 - brimmed)
-        roundness = 0.25 * (crown - 0.6).clamp(0)
-        c.paint(
-            c.hat_base * plane(ribs * (0.85 + 0.30 * side_light - roundness)),
-            c.edge(both((crown - 1) * 0.5, lower_edge)),
-        )
-        band = both((crown - 1.02) * 0.5, stroke(lower_edge + 0.06, 0.065))
-        c.paint(c.hat_base * plane((0.36 + 0.66 * (1 - brimmed)) + 0.2 * side_light), c.edge(band))
-        _brim(c, brimmed)
+        c.brimmed = (c.hat == 2).float()
+        half_width = c.half_width + 0.06 + 0.06 * c.hair_volume + 0.02 * c.brimmed
+        height = c.half_height + 0.10 + 0.05 * c.brimmed
+        c.from_crown = square_radius(c.x / half_width, c.y.clamp(max=0) / height, 2.3 + 1.4 * c.brimmed)
+        c.below_hat = c.y + 0.33 - 0.10 * (c.x / c.half_width) ** 2
+        c.side_light = c.light_x * c.x / half_width
+        c.darken(0.35 * soft(c.below_hat - 0.03, 0.03) * c.face)  # its shadow on the face
+        _crown(c)
+        _rim_or_band(c)
+        _brim(c)
 
 
-def _brim(c: Canvas, brimmed) -> None:
-    height = c.y + 0.33 - 0.06 * (c.x / c.half_width) ** 2
-    brim = (radius(c.x / 0.78, height / 0.075) - 1) * 0.09
-    c.paint(c.hat_base * plane(0.9 + 0.25 * c.light_x * c.x), c.edge(brim) * brimmed)
+def _crown(c: Canvas) -> None:
+    crown = both((c.from_crown - 1) * 0.5, c.below_hat)
+    ribs = 1 + 0.10 * (48 * c.x).sin() * (1 - c.brimmed)
+    light = 0.85 + 0.30 * c.side_light - 0.25 * (c.from_crown - 0.6).clamp(0)
+    c.paint(c.hat_base * plane(ribs * light), c.edge(crown))
+
+
+def _rim_or_band(c: Canvas) -> None:
+    around = both((c.from_crown - 1.02) * 0.5, stroke(c.below_hat + 0.06, 0.065))
+    light = 1.02 - 0.66 * c.brimmed + 0.20 * c.side_light
+    c.paint(c.hat_base * plane(light), c.edge(around))
+
+
+def _brim(c: Canvas) -> None:
+    brim = ellipse(c.x, c.y + 0.33 - 0.06 * (c.x / c.half_width) ** 2, 0.78, 0.075)
+    c.paint(c.hat_base * plane(0.9 + 0.25 * c.light_x * c.x), c.edge(brim) * c.brimmed)
