@@ -153,3 +153,11 @@ def test_the_library_needs_no_notebook() -> None:
 def test_an_unknown_module_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'trainning'"):
         vaelib.trainning  # noqa: B018
+
+
+def test_help_answers_at_once() -> None:
+    """Well under a second on an idle machine; the bound leaves room for a busy one."""
+    command = [sys.executable, "-X", "importtime", "-m", "vaelib", "--help"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=5)
+    assert "manipulate" in finished.stdout
+    assert re.search(r"\| +(torch|numpy|pandas|IPython)$", finished.stderr, re.MULTILINE) is None
