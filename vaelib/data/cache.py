@@ -18,8 +18,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -68,14 +67,18 @@ def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, versi
     `version` is that of the program that rendered the images, where one did. Raises `UserError` when the folder cannot
     be written or the disk is full; nothing is left behind then.
     """
-    index, trouble = _look(folder, version)
-    if index is None:
-        with _locked(folder):
-            index, trouble = _look(folder, version)  # another process may have written it meanwhile
-            if index is None:
-                _say_why_again(folder, trouble)
-                index = _write(folder, contents(), progress, version)
-    return index
+    with explained_disk_errors(folder):
+        index, _ = _look(folder, version)
+        return index or _ensure_locked(folder, contents, progress, version)
+
+
+def _ensure_locked(folder: Path, contents: Callable[[], Contents], progress: bool, version: str) -> dict:
+    _make_folder(folder.parent)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # the system frees the lock of a process that dies
+        index, trouble = _look(folder, version)  # another process may have written it meanwhile
+        if trouble:
+            report(f"The prepared cache {folder} {trouble}: it is prepared again.")
+        return index or _write(folder, contents(), progress, version)
 
 
 def open_arrays(folder: Path, index: dict, split: str) -> dict[str, np.ndarray]:
@@ -107,24 +110,6 @@ def _whole_index(folder: Path) -> dict | None:
         return None
 
 
-def _say_why_again(folder: Path, trouble: str) -> None:
-    if trouble:
-        report(f"The prepared cache {folder} {trouble}: it is prepared again.")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of one cache. Its hidden, empty file stays; the system frees the lock of a process that dies."""
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    with explained_disk_errors(folder):
-        _make_folder(folder.parent)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,11 +121,10 @@ def _write(folder: Path, contents: Contents, progress: bool, version: str) -> di
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)  # left by a preparation that was killed
     try:
-        with explained_disk_errors(folder):
-            partial.mkdir()
-            index = _fill(partial, contents, progress, version)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(partial, folder)
+        partial.mkdir()
+        index = _fill(partial, contents, progress, version)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for note in contents.notes + _skipped_note(contents):
@@ -223,4 +207,4 @@ def _skipped_note(contents: Contents) -> list[str]:
     if not contents.skipped:
         return []
     shown = ", ".join(contents.skipped[:5]) + (", …" if len(contents.skipped) > 5 else "")
-    return [f"Skipped, since they are damaged: {len(contents.skipped):,} images ({shown})."]
+    return [f"Damaged and skipped: {len(contents.skipped):,} of {sum(contents.counts.values()):,} images ({shown})."]

@@ -12,7 +12,6 @@ depend on it: other crops (128, 140, 160) are in use too.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,7 +22,7 @@ from ..errors import UserError
 from .cache import SPLITS, Contents
 from .decode import decode_all
 from .download import fetch_celeba
-from .sources import Archive, DamagedZip, Folder, Source, Stamp, is_image, is_zip, stamp_of
+from .sources import Archive, DamagedZip, Folder, Source, is_image, is_zip, stamp_of
 
 CROP = 148  # pixels
 IMAGES = "img_align_celeba.zip"
@@ -34,30 +33,39 @@ PLACES = (
     "the official page (http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html), the Google Drive folder that it links to, "
     "or Kaggle (jessicali9530/celeba-dataset)"
 )
-OURS = re.compile(r"celeba|img_align_celeba|archive|annotations|list_(attr|eval)_", re.IGNORECASE)
+OURS = re.compile(r"celeba|img_align_celeba|archive|annotations|list_(attr|eval)_|(img|anno|eval)\b", re.IGNORECASE)
 
 
 @dataclass
 class Table:
     """An annotation file: the names of its columns, and for each image (by its stem) its values in a string."""
 
-    path: str
+    path: Path
     columns: list[str]
     rows: dict[str, str]
 
 
 @dataclass
-class Found:
-    """Where CelebA's three parts are; a part that was not found is None."""
+class Images:
+    """One folder of aligned images: by the stem of its name, each image's path in the source."""
 
-    images: tuple[Source, dict[str, str]] | None
+    source: Source
+    folder: str
+    paths: dict[str, str]
+
+
+@dataclass
+class Found:
+    """CelebA's three parts, each None if it was not found, and what was found to be damaged, in words."""
+
+    images: Images | None
     attributes: Table | None
     partition: Table | None
-    stamp: Stamp
     damaged: list[str]
 
     @property
     def missing(self) -> list[str]:
+        """The official names of the files that hold the parts that were not found."""
         parts = (self.images, self.attributes, self.partition)
         return [name for name, part in zip(NEEDED, parts, strict=True) if part is None]
 
@@ -65,15 +73,15 @@ class Found:
 def contents(root: Path, size: int) -> Contents:
     """The images that are there, with their 40 attributes, for the cache.
 
-    Tries to download the files if none of them is there. Raises `UserError` that says which files to put where, and
-    from which places they can be had.
+    Tries to download the files that are not there. Raises `UserError` that says which files to put where, and from
+    which places they can be had.
     """
-    found = find(root)
-    if len(found.missing) == len(NEEDED) and not found.damaged:
-        trouble = fetch_celeba(root / "celeba", NEEDED)
+    found, trouble = find(root), ""
+    if found.missing and not found.damaged:
+        trouble = fetch_celeba(root / "celeba", found.missing)
         found = find(root)
-        _require_all(found, root, trouble)
-    _require_all(found, root)
+    if found.missing:
+        raise _incomplete(found, root, trouble)
     return _plan(found, size)
 
 
@@ -83,11 +91,8 @@ def find(root: Path) -> Found:
     tree.files = [name for name in tree.files if OURS.match(name)]
     archives, damaged = _open_archives(tree)
     sources = [tree, *archives]
-    images = _largest_folder(sources)
-    attributes, attributes_stamp = _read_table(sources, ATTRIBUTES, damaged)
-    partition, partition_stamp = _read_table(sources, PARTITION, damaged)
-    stamp = images[0].stamp(images[1].values()) if images else {}
-    return Found(images, attributes, partition, stamp | attributes_stamp | partition_stamp, damaged)
+    tables = [_read_table(sources, stem, damaged) for stem in (ATTRIBUTES, PARTITION)]
+    return Found(_largest_folder(sources), *tables, damaged)
 
 
 def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
@@ -100,41 +105,45 @@ def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
     return archives, damaged
 
 
-def _largest_folder(sources: Sequence[Source]) -> tuple[Source, dict[str, str]] | None:
-    """The one folder, in the tree or in a zip, that holds the most aligned images: its source, and stem -> file."""
-    groups = defaultdict(dict)
+def _largest_folder(sources: Sequence[Source]) -> Images | None:
+    """The one folder, in the tree or in a zip, that holds the most aligned images."""
+    folders = {}
     for number, source in enumerate(sources):
         for name in filter(is_image, source.files):
             path = PurePosixPath(name)
-            groups[number, str(path.parent)][path.stem] = name
-
-    def rank(group: tuple[int, str]) -> tuple[bool, int]:
-        number, folder = group
-        zip_name = sources[number].path.name if number else ""
-        return "align" in f"{zip_name}/{folder}".lower(), len(groups[group])
-
-    best = max(groups, key=rank, default=None)
-    return (sources[best[0]], groups[best]) if best else None
+            images = folders.setdefault((number, path.parent), Images(source, str(path.parent), {}))
+            images.paths[path.stem] = name
+    return max(folders.values(), key=_rank, default=None)
 
 
-def _read_table(sources: Sequence[Source], stem: str, damaged: list[str]) -> tuple[Table | None, Stamp]:
+def _rank(images: Images) -> tuple[bool, int]:
+    """Folders that are called aligned come first: the original photographs have the same names, and may lie beside."""
+    zip_name = images.source.path.name if isinstance(images.source, Archive) else ""
+    return "align" in f"{zip_name}/{images.folder}".lower(), len(images.paths)
+
+
+def _place(source: Source, name: str) -> Path:
+    """The file on the disk that `name` is, or is in."""
+    return source.path if isinstance(source, Archive) else source.path / name
+
+
+def _read_table(sources: Sequence[Source], stem: str, damaged: list[str]) -> Table | None:
     """The first annotation file of that stem that can be read, .txt or .csv; others are described in `damaged`."""
     for source in sources:
         for name in source.files:
-            path = PurePosixPath(name)
-            if path.stem == stem and path.suffix in (".txt", ".csv"):
+            if PurePosixPath(name).name in (f"{stem}.txt", f"{stem}.csv"):
                 table = _parse(source, name)
                 if table.rows:
-                    return table, stamp_of([source.path if isinstance(source, Archive) else source.path / name])
-                damaged.append(f"{table.path} is not a table of annotations")
-    return None, {}
+                    return table
+                damaged.append(f"{name} in {source.path} is not a table of annotations")
+    return None
 
 
 def _parse(source: Source, name: str) -> Table:
     """Both layouts: values after the file's name, parted by blanks or commas; the names of the columns before them."""
-    table = Table(f"{source.path / name}", [], {})
+    table = Table(_place(source, name), [], {})
     try:
-        text = source.read(name).decode("utf-8", errors="replace")
+        text = source.read(name).decode("utf-8-sig", errors="replace")
     except Exception:  # a damaged zip raises errors of many kinds
         return table
     for line in text.replace(",", " ").splitlines():
@@ -146,35 +155,33 @@ def _parse(source: Source, name: str) -> Table:
     return table
 
 
-def _require_all(found: Found, root: Path, trouble: str = "") -> None:
-    if not found.missing:
-        return
+def _incomplete(found: Found, root: Path, trouble: str) -> UserError:
     cause = "; ".join(found.damaged) or f"CelebA needs {_and(found.missing)}, not found in {root}"
     trouble = f" (the download failed: {trouble})" if trouble else ""
-    raise UserError(f"{cause}{trouble}: put {_and(NEEDED)} into {root / 'celeba'}; they can be had from {PLACES}.")
+    return UserError(f"{cause}{trouble}: put {_and(NEEDED)} into {root / 'celeba'}; they can be had from {PLACES}.")
 
 
 def _plan(found: Found, size: int) -> Contents:
-    source, images = found.images
+    source, paths = found.images.source, found.images.paths
     partition, attributes = found.partition.rows, found.attributes.rows
-    stems = [stem for stem in images if stem in attributes and partition.get(stem) in ("0", "1", "2")]
-    stems.sort(key=lambda stem: (partition[stem], stem))
+    stems = [stem for stem in paths if stem in attributes and partition.get(stem) in ("0", "1", "2")]
     if not stems:
         raise UserError(
-            f"None of the {len(images):,} images in {source.path} has a row in {found.partition.path} and in "
+            f"None of the {len(paths):,} images in {source.path} has a row in {found.partition.path} and in "
             f"{found.attributes.path}: keep the images' original names."
         )
+    stems.sort(key=lambda stem: (partition[stem], stem))
     skipped = []
     counts = {split: sum(partition[stem] == str(number) for stem in stems) for number, split in enumerate(SPLITS)}
     return Contents(
         size=size,
         counts=counts,
-        batches=decode_all(source, [images[stem] for stem in stems], size, CROP, skipped),
+        batches=decode_all(source, [paths[stem] for stem in stems], size, CROP, skipped),
         attributes=_labels(found.attributes, stems),
         attribute_names=found.attributes.columns,
-        stamp=found.stamp,
+        stamp=stamp_of([_place(source, found.images.folder), found.attributes.path, found.partition.path]),
         facts={"source": str(source.path), "crop": f"the centred {CROP} x {CROP} pixels, resized to {size} x {size}"},
-        notes=[_census(counts, len(partition.keys() - images.keys()), len(images) - len(stems))],
+        notes=[_census(counts, len(partition.keys() - paths.keys()), len(paths) - len(stems))],
         skipped=skipped,
     )
 
@@ -195,7 +202,7 @@ def _labels(table: Table, stems: Sequence[str]) -> np.ndarray:
 
 def _census(counts: dict[str, int], without_image: int, without_row: int) -> str:
     found = _and([f"{count:,} {split}" for split, count in counts.items()])
-    return f"CelebA: {found} images; {without_image:,} annotation rows have no image, {without_row:,} images no row."
+    return f"CelebA: {found} images; rows without image: {without_image:,}, images without row: {without_row:,}."
 
 
 def _and(words: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from .sources import Source
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none of them starts another program to be read
 JOB = 128  # images that a thread decodes before it hands them on
+LARGEST = 100_000_000  # pixels; more of them is no photograph but a file made to fill the memory
 TOLERATED = 0.01  # the share of images that may be broken
 
 
@@ -32,9 +33,10 @@ def decode_all(
     jobs = [range(start, min(start + JOB, len(names))) for start in range(0, len(names), JOB)]
     for rows, results in zip(jobs, ordered(job, jobs), strict=True):
         outcome = list(zip(rows, results, strict=True))
-        for row, error in [(row, result) for row, result in outcome if isinstance(result, Exception)]:
+        for row, error in [pair for pair in outcome if isinstance(pair[1], Exception)]:
             skipped.append(names[row])
-            _require_few(skipped, len(names), error, source)
+            if len(skipped) > TOLERATED * len(names):
+                raise _too_many(len(names), skipped[0], source) from error
         good = [(row, image) for row, image in outcome if isinstance(image, np.ndarray)]
         if good:
             yield np.stack([image for _, image in good]), np.array([row for row, _ in good])
@@ -47,12 +49,11 @@ def _try_decode(source: Source, name: str, size: int, crop: int | None) -> np.nd
         return error
 
 
-def _require_few(skipped: list[str], total: int, error: Exception, source: Source) -> None:
-    if len(skipped) > TOLERATED * total:
-        raise UserError(
-            f"More than 1 % of the {total:,} images in {source.path} cannot be read ({skipped[0]} is the first, and of "
-            f"{skipped[-1]} the decoder says: {error}): get the data again, or remove the broken files."
-        ) from error
+def _too_many(total: int, first: str, source: Source) -> UserError:
+    return UserError(
+        f"More than 1 % of the {total:,} images in {source.path} cannot be read ({first} is the first): get the data "
+        "again, or remove the broken files."
+    )
 
 
 def decode(data: bytes, size: int, crop: int | None = None) -> np.ndarray:
@@ -63,7 +64,7 @@ def decode(data: bytes, size: int, crop: int | None = None) -> np.ndarray:
     kind if the bytes are no whole image.
     """
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        if image.width * image.height > LARGEST:
             raise ValueError(f"{image.width} x {image.height} pixels are too many")
         if crop is None:
             image.draft("RGB", (4 * size, 4 * size))  # a large photograph: JPEG can be decoded at 1/2, 1/4 or 1/8

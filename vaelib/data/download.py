@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 PATIENCE = 5  # seconds until a server counts as out of reach
@@ -16,7 +17,7 @@ def reachable(url: str) -> bool:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE).close()
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, HTTPException):
         return False
     return True
 

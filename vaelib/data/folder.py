@@ -39,7 +39,7 @@ def contents(path: Path, size: int) -> Contents:
         attribute_names=classes,
         stamp=source.stamp(names),
         facts={"source": str(path), "crop": f"the largest centred square, resized to {size} x {size}"},
-        notes=[f"{len(images) - len(names):,} images lie in no split and were left out."] * (len(images) > len(names)),
+        notes=_notes(len(images) - len(names)),
         skipped=skipped,
     )
 
@@ -47,6 +47,10 @@ def contents(path: Path, size: int) -> Contents:
 def cache_name(path: Path) -> str:
     """The name of the folder's cache: its own, and what keeps apart two of that name."""
     return f"{path.stem}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+
+
+def _notes(left_out: int) -> list[str]:
+    return [f"Left out, since they lie in no split: {left_out:,} images."] if left_out else []
 
 
 def _open(path: Path) -> Source:
