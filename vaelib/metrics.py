@@ -21,7 +21,7 @@ ACTIVE_KL = 0.1  # nats: a latent dimension that tells less about the image than
 
 def psnr(mse: float) -> float:
     """Peak signal-to-noise ratio in decibels of a mean squared error of pixels in [0, 1]."""
-    return -10 * math.log10(mse)
+    return -10 * math.log10(mse) if mse > 0 else math.inf
 
 
 def active_units(mu: Tensor, logvar: Tensor) -> int:

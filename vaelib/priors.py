@@ -47,7 +47,7 @@ class Gaussian:
         """
         _require_more_codes_than_dimensions(mu)
         self.mean = mu.mean(0)
-        covariance = torch.cov(mu.T).reshape(len(self.mean), -1)  # for one dimension cov gives a scalar
+        covariance = torch.cov(mu.double().T).float().reshape(len(self.mean), -1)  # of one dimension, cov is a scalar
         self.covariance = covariance if logvar is None else covariance + torch.diag(logvar.exp().mean(0))
         return self
 
@@ -122,7 +122,7 @@ def _cholesky(covariance: Tensor) -> Tensor:
     # Codes of an autoencoder may fill a subspace only: there the covariance is singular but for its float32 rounding,
     # which a grain on the diagonal outweighs.
     covariance = covariance.double()
-    grain = 1e-6 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    grain = 1e-5 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
     identity = torch.eye(covariance.shape[-1], dtype=torch.float64)
     return torch.linalg.cholesky(covariance + grain * identity).float()
 

@@ -1,0 +1,245 @@
+"""Fréchet distance, bounds of the likelihood, active units and pixel features against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import linalg
+from torch.distributions import MultivariateNormal
+
+from vaelib import losses, metrics
+from vaelib.errors import UserError
+from vaelib.models import VAE
+
+
+def noise(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# Fréchet distance
+
+
+def with_moments(mean, covariance, n=400, seed=0):
+    """A set of n features whose sample mean and sample covariance are exactly these, in float64."""
+    white = torch.randn(n, len(mean), generator=noise(seed), dtype=torch.float64)
+    white -= white.mean(0)
+    white = white @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(white.T))).T
+    return white @ torch.linalg.cholesky(covariance).T + mean
+
+
+def random_covariance(dim, seed):
+    root = torch.randn(dim, dim, generator=noise(seed), dtype=torch.float64)
+    return root @ root.T + 0.1 * torch.eye(dim, dtype=torch.float64)
+
+
+def test_frechet_distance_of_axis_aligned_gaussians():
+    m_a, m_b = torch.tensor([[0.0, 1.0, 2.0], [3.0, 1.0, -2.0]], dtype=torch.float64)
+    s_a, s_b = torch.tensor([[1.0, 2.0, 0.5], [2.0, 0.5, 0.5]], dtype=torch.float64)
+    a, b = with_moments(m_a, torch.diag(s_a**2)), with_moments(m_b, torch.diag(s_b**2), n=300, seed=1)
+    expected = (m_a - m_b).square().sum() + (s_a - s_b).square().sum()  # 25 + 3.25
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected.item())
+
+
+def test_frechet_distance_of_gaussians_whose_covariances_commute():
+    mean = torch.zeros(4, dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=noise(), dtype=torch.float64))[0]
+    s_a, s_b = torch.tensor([[1.0, 2.0, 3.0, 4.0], [4.0, 1.0, 3.0, 0.5]], dtype=torch.float64)
+    a, b = (with_moments(mean, turn @ torch.diag(s**2) @ turn.T) for s in (s_a, s_b))
+    assert metrics.frechet_distance(a, b) == pytest.approx((s_a - s_b).square().sum().item())
+
+
+def test_frechet_distance_of_any_gaussians_equals_scipys_matrix_root():
+    m_a, m_b = torch.randn(2, 6, generator=noise(2), dtype=torch.float64)
+    c_a, c_b = random_covariance(6, 3), random_covariance(6, 4)
+    assert not torch.allclose(c_a @ c_b, c_b @ c_a)
+    root = linalg.sqrtm((c_a @ c_b).numpy()).real
+    expected = (m_a - m_b).square().sum().item() + np.trace(c_a.numpy() + c_b.numpy() - 2 * root)
+    a, b = with_moments(m_a, c_a), with_moments(m_b, c_b)
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected)
+    assert metrics.frechet_distance(b, a) == pytest.approx(expected)
+
+
+def test_frechet_distance_of_a_set_to_itself_and_to_itself_moved():
+    a = torch.randn(200, 5, generator=noise())
+    assert 0 <= metrics.frechet_distance(a, a) < 1e-9
+    assert metrics.frechet_distance(a, a + 2) == pytest.approx(5 * 4, rel=1e-5)
+
+
+def test_frechet_distance_with_fewer_examples_than_features():
+    a = torch.randn(10, 30, generator=noise())
+    assert metrics.frechet_distance(a, a) < 1e-6
+    assert metrics.frechet_distance(a, 3 * a) == pytest.approx(
+        (4 * a.mean(0).square().sum() + 4 * a.var(0).sum()).item(), rel=1e-5
+    )
+
+
+def test_frechet_distance_of_one_feature():
+    a = torch.tensor([[0.0], [2.0]])  # standard deviation √2
+    assert metrics.frechet_distance(a, 3 * a) == pytest.approx(2**2 + (2 * 2**0.5) ** 2)
+
+
+def test_frechet_distance_needs_two_examples():
+    with pytest.raises(UserError, match="at least 2"):
+        metrics.frechet_distance(torch.zeros(1, 3), torch.zeros(5, 3))
+
+
+# Bounds of the likelihood
+
+SIGMA = 0.4
+
+
+class LinearVAE:
+    """x = W z + b with Gaussian noise, which has a known p(x). W's columns are orthogonal: so the exact posterior has
+    a diagonal covariance, and a Gaussian encoder can be exact. `shift` and `stretch` make it wrong."""
+
+    def __init__(self, shift=0.0, stretch=1.0):
+        columns = torch.linalg.qr(torch.randn(12, 3, generator=noise(1), dtype=torch.float64))[0]
+        self.weight = columns * torch.tensor([1.0, 0.6, 0.3], dtype=torch.float64)
+        self.bias = torch.rand(12, generator=noise(2), dtype=torch.float64)
+        self.variance = 1 / (1 + self.weight.square().sum(0) / SIGMA**2)
+        self.shift, self.stretch = shift, stretch
+
+    def encode(self, x):
+        exact = self.variance * ((x.flatten(1) - self.bias) @ self.weight) / SIGMA**2
+        logvar = (self.variance * self.stretch**2).log().expand(len(x), 3)
+        return exact + self.shift * self.variance.sqrt(), logvar
+
+    def decode(self, z):
+        return (z @ self.weight.T + self.bias).reshape(-1, 3, 2, 2)
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0])
+
+    def images(self, n):
+        z, e = (torch.randn(n, k, generator=noise(3 + k), dtype=torch.float64) for k in (3, 12))
+        return self.decode(z) + SIGMA * e.reshape(n, 3, 2, 2)
+
+    def log_prob(self, x):
+        covariance = self.weight @ self.weight.T + SIGMA**2 * torch.eye(12, dtype=torch.float64)
+        return MultivariateNormal(self.bias, covariance).log_prob(x.flatten(1))
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_with_the_exact_posterior_every_bound_is_the_likelihood(k):
+    model = LinearVAE()
+    x = model.images(5)
+    bound = metrics.iwae_bound(model, x, k, losses.Gaussian(SIGMA), noise())
+    assert bound.shape == (5,)
+    torch.testing.assert_close(bound, model.log_prob(x))
+
+
+def test_the_elbo_misses_the_likelihood_by_the_divergence_from_the_exact_posterior():
+    shift, stretch, draws = 0.5, 1.3, 20_000
+    model = LinearVAE(shift, stretch)
+    x = model.images(1)
+    elbo = metrics.iwae_bound(model, x.expand(draws, 3, 2, 2), 1, losses.Gaussian(SIGMA), noise())
+    gap = 3 * 0.5 * (shift**2 + stretch**2 - 1 - math.log(stretch**2))  # KL(q ‖ exact) of three dimensions
+    assert abs(elbo.mean() - (model.log_prob(x).item() - gap)) < 5 * elbo.std() / draws**0.5
+
+
+def test_the_bound_rises_with_k_to_the_likelihood():
+    model = LinearVAE(shift=0.5, stretch=1.3)
+    x, repeats = model.images(8), 250
+    exact = model.log_prob(x).mean().item()
+    many = x.repeat(repeats, 1, 1, 1)
+    bounds = {k: metrics.iwae_bound(model, many, k, losses.Gaussian(SIGMA), noise()) for k in (1, 2, 10, 200)}
+    means = [bound.mean().item() for bound in bounds.values()]
+    errors = [bound.std().item() / len(many) ** 0.5 for bound in bounds.values()]  # of the draws and, in excess, of x
+    rises = np.diff(means)
+    assert (rises[:2] > 5 * np.hypot(errors[:2], errors[1:3]) * 0.2).all() and rises[2] > 0
+    assert exact - 0.6 < means[0] < exact - 0.3
+    torch.testing.assert_close(bounds[200].reshape(repeats, 8).mean(0), model.log_prob(x), atol=0.01, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small VAE after some steps on soft blobs of random place and colour, with eight images of the kind."""
+    torch.manual_seed(0)
+    rows = torch.linspace(-1, 1, 32)
+    places, colours = 2 * torch.rand(32, 2, 1, 1) - 1, torch.rand(32, 3, 1, 1)
+    blobs = torch.exp(-4 * ((rows[:, None] - places[:, :1]) ** 2 + (rows - places[:, 1:]) ** 2))
+    x, model = blobs * colours, VAE(32, 4, (8, 8))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(80):
+        loss = -losses.elbo(x, *model(x), losses.OptimalGaussian()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval(), x[:8]
+
+
+def test_of_a_trained_vae_the_elbo_is_below_the_bound_which_rises_with_k(trained):
+    model, x = trained
+    likelihood, repeats = losses.OptimalGaussian().fixed(x, model.reconstruct(x)), 40
+    many = x.repeat(repeats, 1, 1, 1)  # (320, 3, 32, 32)
+    with torch.no_grad():
+        elbo = losses.elbo(many, *model(many, noise(1)), likelihood).reshape(repeats, 8)
+    bounds = [metrics.iwae_bound(model, many, k, likelihood, noise(k)).reshape(repeats, 8) for k in (1, 5, 25)]
+
+    def mean_and_error(bound):  # of the draws alone: the images are the same everywhere
+        return bound.mean().item(), bound.mean(1).std().item() / repeats**0.5
+
+    (elbo, elbo_error), *rest = map(mean_and_error, [elbo, *bounds])
+    (one, one_error), (five, five_error), (most, most_error) = rest
+    assert abs(one - elbo) < 5 * math.hypot(one_error, elbo_error)  # k = 1 is the ELBO
+    assert five - elbo > 5 * math.hypot(five_error, elbo_error)
+    assert most - five > 5 * math.hypot(most_error, five_error)
+
+
+@pytest.mark.parametrize("likelihood", [None, losses.OptimalGaussian()])
+def test_without_a_fixed_density_sigma_is_that_of_the_reconstructions(trained, likelihood):
+    model, x = trained
+    sigma = (x - model.reconstruct(x)).square().mean().sqrt().item()
+    expected = metrics.iwae_bound(model, x, 3, losses.Gaussian(sigma), noise())
+    torch.testing.assert_close(metrics.iwae_bound(model, x, 3, likelihood, noise()), expected)
+
+
+def test_the_bound_needs_a_draw():
+    with pytest.raises(UserError, match="k = 1 or more"):
+        metrics.iwae_bound(LinearVAE(), torch.zeros(1, 3, 2, 2), 0)
+
+
+# Active units, PSNR, pixel features
+
+
+def test_active_units_counts_by_the_mean_divergence():
+    # In nats: 0.5; 0.125; 0.08, too little; 0; and 0.5 · 0.1 = 0.05 of 0.5 in one image out of ten, too little.
+    mu = torch.tensor([1.0, 0.5, 0.4, 0.0, 0.0]).repeat(10, 1)
+    mu[0, 4] = 1.0
+    assert metrics.active_units(mu, torch.zeros_like(mu)) == 2
+
+
+def test_a_dimension_whose_mean_is_still_can_be_active_by_its_variance():
+    logvar = torch.tensor([[-3.0, 0.0]]).repeat(4, 1)  # 0.5 (e⁻³ - 1 + 3) = 1.02 nats
+    assert metrics.active_units(torch.zeros(4, 2), logvar) == 1
+
+
+def test_psnr():
+    assert metrics.psnr(1.0) == 0
+    assert metrics.psnr(0.01) == pytest.approx(20)
+    assert metrics.psnr(0.0) == math.inf
+
+
+def test_pixel_features_find_a_planted_subspace():
+    directions = torch.linalg.qr(torch.randn(3 * 64, 5, generator=noise()))[0]
+    codes = torch.randn(300, 5, generator=noise(1)) * torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0])
+    images = (0.5 + 0.01 * codes @ directions.T).reshape(300, 3, 8, 8)
+    features = metrics.PixelFeatures(5).fit(images)(images)
+    assert features.shape == (300, 5) and features.dtype == torch.float32
+    # Orthonormal components of the whole subspace keep all distances between the images.
+    distances = torch.pdist(images.flatten(1))
+    torch.testing.assert_close(torch.pdist(features), distances, rtol=1e-4, atol=0)
+    assert (features.var(0).diff() < 0).all() and features.mean(0).abs().max() < 1e-6
+
+
+def test_pixel_features_are_the_same_in_every_fit():
+    images = torch.rand(40, 3, 8, 8, generator=noise())
+    assert torch.equal(metrics.PixelFeatures(4).fit(images)(images), metrics.PixelFeatures(4).fit(images)(images))
+
+
+def test_pixel_features_need_as_many_images_as_components():
+    with pytest.raises(UserError, match="give more images"):
+        metrics.PixelFeatures(64).fit(torch.zeros(63, 3, 8, 8))
