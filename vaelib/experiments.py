@@ -119,11 +119,16 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment that a TOML file describes, with `key=value` overrides."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: copy the whole folder of the run, or train it again.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML ({error}): mend the file.") from error
     for override in overrides:
         key, value = _parse_override(override)
         values[key] = value
+    missing = [key for key, setting in KEYS.items() if setting.default is dataclasses.MISSING and key not in values]
+    if missing:
+        raise UserError(f"{path} does not set {' and '.join(missing)}: add a line for each.")
     return Experiment(**{key: _checked(key, value) for key, value in values.items()})
 
 

@@ -68,9 +68,8 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second:
 
 
 def _write(path: str | Path, picture: Image.Image, picture_format: str, **options) -> None:
-    encoded = (
-        BytesIO()
-    )  # Pillow's encoders write past Python's files, where a write cut short by a full disk goes unseen
+    # Encoded in memory: written by Pillow itself, a file that a full disk cuts short can pass for a whole one.
+    encoded = BytesIO()
     picture.save(encoded, picture_format, **options)
     with atomic_write(path) as partial:
         partial.write_bytes(encoded.getvalue())

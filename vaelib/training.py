@@ -45,6 +45,11 @@ class Settings:
     flip: bool = False
     seed: int = 0
 
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"{name} is {getattr(self, name)}: it must be above 0.")
+
 
 def fit(
     model: LatentModel,
@@ -118,7 +123,7 @@ def train_epoch(
         optimizer.zero_grad()
         accelerator.backward(loss)
         optimizer.step()
-        totals += torch.stack([nll.mean(), kl.mean(), mse]).detach()
+        totals += torch.stack([nll.mean(), kl.mean(), mse.mean()]).detach()
         if step % CHECK_EVERY == 0:
             require_finite(loss.item(), epoch)
     nll, kl, mse = (accelerator.reduce(totals, "mean") / len(batches)).tolist()
@@ -145,7 +150,7 @@ def validate(
     for x in batches:
         with autocast(settings.precision, accelerator.device):
             nll, kl, mse = batch_losses(model, x, likelihood, noise)
-        totals += torch.stack([nll.sum(), kl.sum(), mse * len(x), torch.full_like(mse, len(x))])
+        totals += torch.stack([nll.sum(), kl.sum(), mse.sum(), torch.ones_like(mse).sum()])
     nll, kl, mse, images = accelerator.reduce(totals, "sum").tolist()
     return {"valid_nll": nll / images, "valid_kl": kl / images, "valid_mse": mse / images}
 
@@ -153,7 +158,7 @@ def validate(
 def batch_losses(
     model: torch.nn.Module, x: Tensor, likelihood: losses.Likelihood, noise: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """nll (B,) and kl (B,) in nats, and the mean squared error, a scalar, of images x (B, 3, H, W) in [0, 1].
+    """nll and kl in nats, and the mean squared error, (B,) each, of images x (B, 3, H, W) in [0, 1].
 
     The reconstructions are decoded from one draw of z per image. An `AutoEncoder` draws nothing: its kl is 0.
     """
@@ -163,7 +168,7 @@ def batch_losses(
     else:
         x_hat, mu, logvar = model(x, noise)
         kl = losses.kl_divergence(mu, logvar)
-    return losses.nll(x, x_hat, likelihood), kl, (x - x_hat).square().mean()
+    return losses.nll(x, x_hat, likelihood), kl, (x - x_hat).square().flatten(1).mean(1)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:

@@ -1,0 +1,83 @@
+"""Files are written whole or not at all, and what the disk refuses is explained in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from vaelib.errors import UserError
+from vaelib.files import atomic_write, require_folder_of
+
+
+@pytest.fixture
+def path(tmp_path):
+    old = tmp_path / "table.csv"
+    old.write_text("old")
+    return old
+
+
+def write_and_raise(path, error):
+    with atomic_write(path) as partial:
+        partial.write_text("half of the n")
+        raise error
+
+
+def test_a_file_is_replaced_when_the_block_ends(path):
+    with atomic_write(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["table.csv"]
+
+
+def test_a_file_is_made(tmp_path):
+    with atomic_write(str(tmp_path / "table.csv")) as partial:
+        partial.write_text("new")
+    assert (tmp_path / "table.csv").read_text() == "new"
+
+
+def test_the_temporary_file_lies_in_the_same_folder_hidden_and_with_the_same_suffix(path):
+    with atomic_write(path) as partial:
+        partial.write_text("new")
+        assert partial.parent == path.parent and partial.suffix == ".csv" and partial.name.startswith(".")
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), OSError(errno.EIO, "a broken disk")])
+def test_whatever_happens_the_old_file_stays_and_the_error_goes_on(path, error):
+    with pytest.raises(type(error)) as raised:
+        write_and_raise(path, error)
+    assert raised.value is error
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_leaves_the_old_file_and_says_so(path, number):
+    with pytest.raises(UserError, match=r"disk is full, so .*table\.csv was not written: free some space"):
+        write_and_raise(path, OSError(number, os.strerror(number)))
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_may_not_be_written_to_is_explained(path, number):
+    with pytest.raises(UserError, match=r"Writing .*table\.csv is not permitted: choose another folder"):
+        write_and_raise(path, OSError(number, os.strerror(number)))
+
+
+def test_a_missing_folder_is_named_before_any_work(tmp_path):
+    missing = tmp_path / "missing" / "table.csv"
+    with pytest.raises(UserError, match=rf"folder {missing.parent} does not exist: create it"):
+        require_folder_of(missing)
+    with pytest.raises(UserError, match="does not exist"), atomic_write(missing):
+        pytest.fail("the block must not be entered")
+
+
+def test_a_bare_file_name_lies_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    require_folder_of("table.csv")
+    with atomic_write("table.csv") as partial:
+        partial.write_text("new")
+    assert (tmp_path / "table.csv").read_text() == "new"
