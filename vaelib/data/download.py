@@ -27,11 +27,11 @@ def fetch_celeba(folder: Path, names: Sequence[str]) -> str:
 
     torchvision compares checksums, so that a quota page is not taken for a zip.
     """
+    if not reachable("https://drive.google.com"):
+        return "Google Drive is out of reach"
     from torchvision.datasets import CelebA
     from torchvision.datasets.utils import download_file_from_google_drive
 
-    if not reachable("https://drive.google.com"):
-        return "Google Drive is out of reach"
     for file_id, checksum, name in CelebA.file_list:
         if name in names:
             try:
