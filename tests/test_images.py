@@ -84,7 +84,7 @@ def test_a_picture_is_written_in_the_format_of_its_suffix(tmp_path, name):
 def test_a_name_that_is_no_pictures_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=rf"{name} does not end .*call it something\.png"):
         images.save(Image.new("RGB", (4, 4)), tmp_path / name)
-    assert os.listdir(tmp_path) == []
+    assert not any(tmp_path.iterdir())
 
 
 def test_an_animation_holds_every_frame_and_its_last_one_for_a_second(tmp_path):
@@ -120,4 +120,4 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path, monkeypatch, name, write):
     monkeypatch.setattr(Path, "write_bytes", fail_as_full)
     with pytest.raises(UserError, match="disk is full"):
         write(path)
-    assert path.read_bytes() == before and os.listdir(tmp_path) == [name]
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [name]

@@ -1,0 +1,356 @@
+"""Checkpoints: what is saved comes back bit for bit, and no file can do harm or cost memory by what it claims."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import struct
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vaelib import checkpoints
+from vaelib.errors import UserError
+from vaelib.models import VAE, AutoEncoder
+from vaelib.priors import Gaussian, GaussianMixture
+
+SHAPE = {"image_size": 32, "latent_dim": 5, "channels": [4, 8]}
+
+
+def trained(kind=VAE, seed=0, **changes):
+    """A model whose batch statistics are no longer those it started with."""
+    torch.manual_seed(seed)
+    model = kind(**SHAPE | changes).to(memory_format=torch.channels_last)
+    model.reconstruct(torch.rand(4, 3, model.image_size, model.image_size))
+    return model.eval()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run that holds a trained VAE."""
+    checkpoints.save(tmp_path, trained())
+    return tmp_path
+
+
+def assert_equal_state(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        assert a[key].dtype == b[key].dtype and torch.equal(a[key], b[key]), key
+
+
+def rewrite(path, tensors=None, **about):
+    """The same file with other tensors, or with another header."""
+    old_tensors, old_about = checkpoints.read_tensors(path)
+    save_file(tensors or old_tensors, path, {"vaelib": json.dumps(old_about | about)})
+
+
+# Models
+
+
+@pytest.mark.parametrize("kind", [VAE, AutoEncoder])
+def test_a_model_comes_back_bit_for_bit(tmp_path, kind):
+    model = trained(kind)
+    checkpoints.save(tmp_path, model)
+    again = checkpoints.load(tmp_path)
+    assert type(again) is kind and again.config == model.config and not again.training
+    assert_equal_state(again.state_dict(), model.state_dict())
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(again.to(memory_format=torch.channels_last).reconstruct(x), model.reconstruct(x))
+
+
+def test_a_loaded_model_can_be_trained(run):
+    model = checkpoints.load(run).train()
+    before = checkpoints.load(run).state_dict()
+    model.reconstruct(torch.rand(4, 3, 32, 32)).sum().backward()
+    torch.optim.SGD(model.parameters(), 0.1).step()
+    assert not torch.equal(model.decoder[0].weight, before["decoder.0.weight"])
+    assert_equal_state(checkpoints.load(run).state_dict(), before)  # the file is not touched by it
+
+
+def test_half_precision_weights_are_loaded_as_float32(run):
+    tensors, _ = checkpoints.read_tensors(run / checkpoints.MODEL)
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    rewrite(run / checkpoints.MODEL, halves)
+    state = checkpoints.load(run).state_dict()
+    assert_equal_state(state, {key: v.float() if v.is_floating_point() else v for key, v in halves.items()})
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    before = os.umask(0o022)
+    try:
+        checkpoints.save(tmp_path, trained())
+    finally:
+        os.umask(before)
+    assert (tmp_path / checkpoints.MODEL).stat().st_mode & 0o777 == 0o644
+
+
+def test_loading_takes_no_random_numbers(run):
+    before = torch.get_rng_state()
+    checkpoints.load(run)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("length", range(0, 300, 7))
+def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path, length):
+    # A safetensors file begins with the length of its header, whose bytes can be those that a pickle begins with.
+    path = tmp_path / "any.safetensors"
+    checkpoints.write_tensors(path, {"z": torch.zeros(2)}, {"text": "x" * length})
+    assert checkpoints.read_tensors(path)[1] == {"text": "x" * length}
+
+
+# Files that are not what they should be
+
+
+def test_an_unknown_run_is_named(tmp_path):
+    with pytest.raises(UserError, match="no run or shipped checkpoint"):
+        checkpoints.load(tmp_path / "missing")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"holds no model\.safetensors"):
+        checkpoints.load(tmp_path)
+
+
+class Bomb:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda o, path: path.write_bytes(pickle.dumps(o))], ids=["zip", "bare"])
+def test_a_pickle_is_refused_unopened(run, write):
+    write({"model": Bomb(run / "harm")}, run / checkpoints.MODEL)
+    with pytest.raises(UserError, match="is a pickle, which can run any code"):
+        checkpoints.load(run)
+    assert not (run / "harm").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.999])
+def test_a_truncated_file_is_refused(run, share):
+    path = run / checkpoints.MODEL
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        checkpoints.load(run)
+
+
+def test_bytes_at_random_are_refused(run):
+    (run / checkpoints.MODEL).write_bytes(bytes(range(256)) * 8)
+    with pytest.raises(UserError, match="truncated or damaged"):
+        checkpoints.load(run)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"vaelib": "{"}, {"vaelib": "[" * 100_000}])
+def test_a_safetensors_file_of_another_program_is_refused(run, metadata):
+    save_file({"weight": torch.zeros(2)}, run / checkpoints.MODEL, metadata)
+    with pytest.raises(UserError, match="was not written by vaelib"):
+        checkpoints.load(run)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"latent_dim": 6}, {"latent_dim": 2**40}, {"channels": [4, 9]}, {"channels": [4, 8, 8]}, {"image_size": 64}],
+)
+def test_the_weights_of_another_architecture_are_refused(run, changes):
+    # 2**40 dimensions would be petabytes of weights: to compare their shape, no memory may be asked for.
+    rewrite(run / checkpoints.MODEL, config=SHAPE | changes)
+    with pytest.raises(UserError, match="does not hold the weights of the architecture in its header"):
+        checkpoints.load(run)
+
+
+def test_the_weights_of_another_model_are_refused(run):
+    rewrite(run / checkpoints.MODEL, model="AutoEncoder")
+    with pytest.raises(UserError, match="does not hold the weights of the architecture in its header"):
+        checkpoints.load(run)
+
+
+@pytest.mark.parametrize("change", ["missing", "surplus", "integers"])
+def test_tensors_that_do_not_fit_are_refused(run, change):
+    path = run / checkpoints.MODEL
+    tensors, _ = checkpoints.read_tensors(path)
+    tensors = {key: value.clone() for key, value in tensors.items()}
+    weight = tensors.pop("encoder.0.weight")
+    tensors |= {"missing": {}, "surplus": {"encoder.0.weight": weight, "more": weight.clone()}}.get(
+        change, {"encoder.0.weight": weight.long()}
+    )
+    rewrite(path, tensors)
+    with pytest.raises(UserError, match="does not hold the weights"):
+        checkpoints.load(run)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"model": "GAN"},
+        {"model": ["VAE"]},
+        {"model": "__class__"},
+        {"config": {"latent": 5}},
+        {"config": None},
+        {"config": SHAPE | {"image_size": 33}},
+        {"config": SHAPE | {"latent_dim": -1}},
+        {"config": SHAPE | {"latent_dim": "5"}},
+        {"config": SHAPE | {"latent_dim": 2**62}},
+        {"config": SHAPE | {"latent_dim": 10**30}},
+        {"config": SHAPE | {"channels": [4.5]}},
+        {"config": SHAPE | {"channels": "48"}},
+        {"config": SHAPE | {"channels": [2**40, 2**40]}},
+        {"config": SHAPE | {"device": "cpu"}},
+    ],
+    ids=json.dumps,
+)
+def test_a_header_that_names_no_architecture_is_refused(run, about):
+    path = run / checkpoints.MODEL
+    tensors, old = checkpoints.read_tensors(path)
+    save_file(tensors, path, {"vaelib": json.dumps(old | about)})
+    with pytest.raises(UserError, match="does not say which of vaelib's architectures"):
+        checkpoints.load(run)
+
+
+def test_a_header_that_is_no_table_is_refused(run):
+    save_file({"weight": torch.zeros(2)}, run / checkpoints.MODEL, {"vaelib": "[1]"})
+    with pytest.raises(UserError, match="does not say which of vaelib's architectures"):
+        checkpoints.load(run)
+
+
+def test_a_length_that_exceeds_the_file_is_refused(run):
+    path = run / checkpoints.MODEL
+    whole = path.read_bytes()
+    path.write_bytes(struct.pack("<Q", 2**40) + whole[8:])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        checkpoints.load(run)
+
+
+# Statistics
+
+
+def statistics(dim=5):
+    generator = torch.Generator().manual_seed(0)
+    mu, logvar = torch.randn(2, 60, dim, generator=generator)
+    fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(2).fit(mu, logvar)}
+    return checkpoints.Statistics(fitted, 0.0625, ["Smiling", "Eyeglasses"], mu[:2])
+
+
+def test_statistics_come_back_bit_for_bit(run):
+    saved = statistics()
+    checkpoints.save_statistics(run, saved)
+    again = checkpoints.load_statistics(run)
+    assert again.sigma == saved.sigma and again.attribute_names == saved.attribute_names
+    assert torch.equal(again.directions, saved.directions)
+    assert again.priors.keys() == saved.priors.keys()
+    for name, prior in saved.priors.items():
+        assert type(again.priors[name]) is type(prior)
+        assert_equal_state(again.priors[name].tensors(), prior.tensors())
+
+
+def test_statistics_without_attributes(run):
+    saved = checkpoints.Statistics(statistics().priors, 0.1)
+    checkpoints.save_statistics(run, saved)
+    with pytest.raises(UserError, match="had no attributes"):
+        checkpoints.load_statistics(run).direction("Smiling")
+
+
+def test_the_direction_of_an_attribute():
+    known = statistics()
+    assert torch.equal(known.direction("Eyeglasses"), known.directions[1])
+    with pytest.raises(UserError, match="no attribute 'smiling': did you mean Smiling"):
+        known.direction("smiling")
+
+
+def test_missing_statistics_are_explained(run):
+    with pytest.raises(UserError, match=r"statistics\.safetensors does not exist: train the run to its end"):
+        checkpoints.load_statistics(run)
+
+
+@pytest.mark.parametrize("lost", ["gmm.means", "gaussian.covariance", "directions"])
+def test_incomplete_statistics_are_refused(run, lost):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: value.clone() for key, value in tensors.items() if key != lost})
+    with pytest.raises(UserError, match=f"lacks .*{lost.split('.')[-1]}"):
+        checkpoints.load_statistics(run)
+
+
+# Resuming
+
+
+def optimized(seed=0, **changes):
+    """A model and its Adam after three steps, in the memory format of training."""
+    model = trained(seed=seed, **changes).train()
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    for step in range(3):
+        x = torch.rand(4, 3, model.image_size, model.image_size, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        model(x, torch.Generator().manual_seed(step))[0].square().sum().backward()
+        optimizer.step()
+    return model, optimizer
+
+
+def step_once(model, optimizer):
+    optimizer.zero_grad()
+    model(torch.full((4, 3, 32, 32), 0.5), torch.Generator().manual_seed(9))[0].sum().backward()
+    optimizer.step()
+    return model.state_dict()
+
+
+def test_a_step_after_resuming_equals_the_step_without_a_break(tmp_path):
+    model, optimizer = optimized()
+    history = [{"epoch": 1, "train_nll": 0.1 + 0.2, "sigma": 1e-17}]
+    checkpoints.save_resume(tmp_path, model, optimizer, history)
+    other, other_optimizer = optimized(seed=1)
+    assert checkpoints.load_resume(tmp_path, other, other_optimizer) == history
+    assert_equal_state(step_once(other, other_optimizer), step_once(model, optimizer))
+
+
+def test_moments_lie_in_memory_as_their_parameters_do(tmp_path):
+    checkpoints.save_resume(tmp_path, *optimized(), [])
+    model = trained().train()
+    fresh = torch.optim.Adam(model.parameters(), fused=True)  # before its first step: no moments whose place to take
+    checkpoints.load_resume(tmp_path, model, fresh)
+    for parameter in model.parameters():
+        assert fresh.state[parameter]["exp_avg"].stride() == parameter.stride()
+        assert fresh.state[parameter]["exp_avg_sq"].stride() == parameter.stride()
+        assert fresh.state[parameter]["step"] == 3
+
+
+def test_without_a_file_there_is_nothing_to_resume(tmp_path):
+    assert checkpoints.load_resume(tmp_path, *optimized()) == []
+
+
+@pytest.mark.parametrize("changes", [{"latent_dim": 6}, {"channels": [4, 8, 8]}, {"channels": [4, 6]}])
+def test_resuming_another_architecture_is_refused(tmp_path, changes):
+    checkpoints.save_resume(tmp_path, *optimized(), [])
+    with pytest.raises(UserError, match="belongs to another architecture"):
+        checkpoints.load_resume(tmp_path, *optimized(**changes))
+
+
+def test_resuming_a_truncated_file_is_refused(tmp_path):
+    checkpoints.save_resume(tmp_path, *optimized(), [])
+    path = tmp_path / checkpoints.RESUME
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        checkpoints.load_resume(tmp_path, *optimized())
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 4 kB: the kernel refuses the rest of a longer one, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(run, small_disk):
+    before = (run / checkpoints.MODEL).read_bytes()
+    with pytest.raises(OSError, match="File too large"):
+        checkpoints.save(run, trained(seed=1))
+    assert [path.name for path in run.iterdir()] == [checkpoints.MODEL]
+    assert (run / checkpoints.MODEL).read_bytes() == before
