@@ -27,38 +27,46 @@ METRICS = "metrics.json"
 def start(
     name: str, overrides: Iterable[str] = (), out: Path | None = None, resume: bool = False
 ) -> tuple[Experiment, Path]:
-    """The settings and the folder of a run of experiment `name`; the folder is made, its config.toml written.
+    """The settings and the folder of a run of experiment `name`; nothing is written yet.
 
     A resumed run keeps the settings of its config.toml, with `overrides` on top. Raises `UserError` if there is a
-    run in the folder already and it is not to be resumed.
+    run in the folder already that is not to be resumed, or if the folder cannot be made.
     """
     run = out or Path("runs") / name
-    config = run / experiments.CONFIG
-    if resume and config.is_file():
-        experiment = experiments.read(config, overrides)
-    elif config.is_file():
+    if out:
+        require_folder_of(run)
+    if not (run / experiments.CONFIG).is_file():
+        return experiments.load(name, overrides), run
+    if not resume:
         raise UserError(f"{run} holds a run already: go on with it by --resume, or choose another folder with --out.")
-    else:
-        experiment = experiments.load(name, overrides)
-    if out is None:
-        run.parent.mkdir(exist_ok=True)
-    require_folder_of(run)
-    run.mkdir(exist_ok=True)
-    experiments.write(experiment, config)
-    return experiment, run
+    started, continued = (experiments.read(run / experiments.CONFIG, changes) for changes in ((), overrides))
+    _require_same_architecture(run, started, continued)
+    return continued, run
+
+
+def _require_same_architecture(run: Path, started: Experiment, continued: Experiment) -> None:
+    for key in ("size", "model", "latent_dim", "channels"):
+        if getattr(started, key) != getattr(continued, key):
+            raise UserError(
+                f"The weights in {run} belong to another architecture, its {key} is {getattr(started, key)}: resume "
+                "without changing it, or start a new run with --out."
+            )
 
 
 def train(
     experiment: Experiment, run: Path, root: str | Path | None = None, resume: bool = False, progress: bool = True
 ) -> pd.DataFrame:
-    """Train the experiment's model in the folder `run` and write its statistics and metrics.json at the end."""
+    """Train the experiment's model, write everything to the folder `run`; statistics and metrics.json at the end.
+
+    The folder is made once the data and the model are there: a mistake in the settings leaves nothing behind.
+    """
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
     valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
     torch.manual_seed(experiment.seed)
-    model = experiment.build_model()
-    history = training.fit(
-        model, train_set, valid_set, out=run, resume=resume, progress=progress, **experiment.training_settings()
-    )
+    model, settings = experiment.build_model(), experiment.training_settings()
+    run.mkdir(parents=True, exist_ok=True)
+    experiments.write(experiment, run / experiments.CONFIG)
+    history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
     if PartialState().is_main_process:
         checkpoints.save_statistics(run, fit_statistics(model, train_set, history["sigma"].iloc[-1], progress))
         write_metrics(run, {"training": training_figures(experiment, history)})

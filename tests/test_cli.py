@@ -1,0 +1,278 @@
+"""The command line, as a person types it: every verb on a small run, and what each mistake is answered with."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from vaelib import checkpoints, cli, images
+from vaelib.data import faces
+
+SMALL = ["size=32", "latent_dim=4", "channels=[4, 8]", "batch_size=16", "epochs=2"]
+
+
+def settings(*more: str) -> list[str]:
+    return [word for setting in [*SMALL, *more] for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """160 faces in two class folders, as a user's own images would lie."""
+    root = tmp_path_factory.mktemp("mine")
+    factors = faces.sample_factors(160, seed=5)
+    smiling = faces.attributes(factors)[0][:, faces.ATTRIBUTE_NAMES.index("Smiling")]
+    for i, (face, smiles) in enumerate(zip(faces.render(factors, 40), smiling, strict=True)):
+        place = root / ("smiling" if smiles else "serious")
+        place.mkdir(exist_ok=True)
+        images.save(images.grid(face[None], 1, padding=0), place / f"{i:03}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, folder, data_root) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        assert call(patch, "train", "faces32", "--out", run, "--root", data_root, *settings(f"dataset={folder}")) == 0
+    return run
+
+
+@pytest.fixture
+def vaelib(monkeypatch, tmp_path, data_root, capsys):
+    """Run a command in an empty folder; its exit status and what it printed to standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAELIB_DATA", str(data_root))
+
+    def run(*words) -> tuple[int, str]:
+        return call(monkeypatch, *words), capsys.readouterr().err
+
+    return run
+
+
+def call(monkeypatch, *words) -> int:
+    monkeypatch.setattr(sys, "argv", ["vaelib", *map(str, words)])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+def refused(answer: tuple[int, str], *parts: str) -> None:
+    """One sentence, exit status 2, no traceback; `parts` are in the sentence."""
+    status, message = answer
+    lines = [line for line in message.splitlines() if line.startswith("vaelib: ")]
+    assert status == 2, message
+    assert len(lines) == 1, message
+    assert "Traceback" not in message
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_train_writes_what_the_documentation_lists(trained):
+    written = {path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file()}
+    names = {"config.toml", "history.csv", "metrics.json", "training.gif"}
+    names |= {f"{part}.safetensors" for part in ("model", "resume", "statistics")}
+    names |= {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2)}
+    assert written == names | {"pictures/originals.png"}
+    figures = json.loads((trained / "metrics.json").read_text())["training"]
+    assert figures["epochs"] == 2
+    assert figures["images_per_second"] > 0
+    with Image.open(trained / "training.gif") as animation:
+        assert animation.n_frames == 2
+
+
+def test_prepare_says_what_it_has_made(vaelib, folder, capsys):
+    assert vaelib("prepare", folder, "--size", 32)[0] == 0
+    start = time.perf_counter()
+    assert vaelib("prepare", folder, "--size", 32)[0] == 0
+    assert time.perf_counter() - start < 1
+    said = capsys.readouterr().out.splitlines()
+
+
+def test_experiments_are_listed(vaelib, capsys, monkeypatch):
+    assert call(monkeypatch, "experiments") == 0
+    listed = capsys.readouterr().out
+    assert "celeba64\n" in listed
+    assert "latent_dim 128" in listed
+
+
+@pytest.mark.parametrize("prior", ["normal", "gaussian", "gmm"])
+def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_path, prior):
+    for name, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):
+        assert vaelib("generate", trained, "-n", 5, "--prior", prior, "--seed", seed, "-o", name)[0] == 0
+    a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert a == b != c
+    assert Image.open(tmp_path / "a.png").size == (3 * 34 + 2, 2 * 34 + 2)  # 5 images of 32 pixels in rows of 3
+
+
+def test_reconstruct_held_out_and_named_images(vaelib, trained, folder, tmp_path):
+    one = next(folder.rglob("*.png"))
+    assert vaelib("reconstruct", trained)[0] == 0
+    assert vaelib("reconstruct", trained, one, "-o", "one.png")[0] == 0
+    assert (tmp_path / "reconstructions.png").is_file()
+    assert Image.open(tmp_path / "one.png").size == (36, 70)  # the image above its reconstruction
+
+
+def test_interpolate_as_picture_and_animation(vaelib, trained, folder, tmp_path):
+    a, b = sorted(folder.rglob("*.png"))[:2]
+    assert vaelib("interpolate", trained, a, b, "--steps", 4, "--method", "lerp")[0] == 0
+    assert Image.open(tmp_path / "interpolation.png").size == (4 * 34 + 2, 36)
+    assert vaelib("interpolate", trained, a, b, "--steps", 4, "-o", "walk.gif")[0] == 0
+    with Image.open(tmp_path / "walk.gif") as animation:
+        assert animation.n_frames == 6  # there and back, each end once
+
+
+def test_manipulate_draws_one_column_a_strength(vaelib, trained, folder, tmp_path):
+    face = next(folder.rglob("*.png"))
+    assert vaelib("manipulate", trained, face, "--attribute", "smiling", "--strengths", "-2,0,2")[0] == 0
+    assert Image.open(tmp_path / "manipulation.png").width == 3 * 34 + 2
+
+
+def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    assert call(monkeypatch, "evaluate", run, "--dataset", "faces") == 0
+    printed = capsys.readouterr().out
+    figures = json.loads((run / "metrics.json").read_text())
+    assert {"training", "evaluation"} <= set(figures)
+    assert figures["evaluation"]["iwae_bound"] > figures["evaluation"]["elbo_on_the_same"]
+    assert f"{figures['evaluation']['psnr']:.3g}" in printed
+
+
+def test_an_autoencoder_has_no_likelihood_figures(vaelib, folder, tmp_path, monkeypatch):
+    assert vaelib("train", "faces32", "--out", "ae", *settings(f"dataset={folder}", "model=AutoEncoder"))[0] == 0
+    assert vaelib("generate", "ae", "-n", 4)[0] == 0
+    assert vaelib("evaluate", "ae", "--dataset", "faces")[0] == 0
+    assert "kl" not in json.loads((tmp_path / "ae" / "metrics.json").read_text())["evaluation"]
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_names_are_answered_with_the_nearest(vaelib, trained, folder):
+    refused(vaelib("train", "celebra64"), "celeba64")
+    refused(vaelib("prepare", "celebra"), "celeba")
+    refused(vaelib("train", "faces32", "--set", "epoch=3"), "epochs")
+    refused(vaelib("train", "faces32", "--set", "likelihood=gausian"), "gaussian")
+    refused(vaelib("train", "faces32", "--set", "model=VEA"), "VAE")
+    refused(vaelib("manipulate", trained, "--attribute", "smilin"), "smiling")
+    refused(vaelib("generate", "no-such-run"), "no-such-run")
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        ("epochs", "key=value"),
+        ("epochs=many", "a whole number"),
+        ("epochs=0", "above 0"),
+        ("size=48", "choose size"),
+        ("channels=[16, 32, 64, 128, 256, 512]", "layers"),
+        ("sigma=-1", "sigma"),
+    ],
+)
+def test_settings_that_cannot_be(vaelib, setting, part):
+    refused(vaelib("train", "faces32", "--set", setting, "--out", "run"), part)
+
+
+def test_a_mistake_in_the_settings_leaves_no_run_in_the_way(vaelib, folder, tmp_path):
+    refused(vaelib("train", "faces32", "--out", "run", *settings("model=VEA", f"dataset={folder}")))
+    assert vaelib("train", "faces32", "--out", "run", *settings("epochs=1", f"dataset={folder}"))[0] == 0
+
+
+def test_outputs_are_refused_before_the_work(vaelib, trained, tmp_path):
+    refused(vaelib("generate", trained, "-o", "nowhere/a.png"), "does not exist")
+    refused(vaelib("generate", trained, "-o", "a.txt"), "a.txt")
+    refused(vaelib("train", "faces32", "--out", "nowhere/run"), "does not exist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_is_not_overwritten(vaelib, trained, folder):
+    before = (trained / "model.safetensors").read_bytes()
+    refused(vaelib("train", "faces32", "--out", trained, *settings(f"dataset={folder}")), "--resume")
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_inputs_that_are_no_images(vaelib, trained, tmp_path):
+    (tmp_path / "note.png").write_text("not an image")
+    refused(vaelib("reconstruct", trained, "note.png"), "note.png")
+    refused(vaelib("reconstruct", trained, "absent.png"), "absent.png")
+    refused(vaelib("interpolate", trained, "note.png"), "two ends")
+    refused(vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", "a,b"), "numbers")
+
+
+def test_a_run_without_attributes_cannot_be_edited(vaelib, folder, tmp_path):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for path in folder.rglob("*.png"):
+        shutil.copy(path, plain / path.name)
+    assert vaelib("train", "faces32", "--out", "run", *settings("epochs=1", f"dataset={plain}"))[0] == 0
+    refused(vaelib("manipulate", "run", "--attribute", "Smiling"), "attributes")
+
+
+@pytest.mark.parametrize("damage", ["pickle", "truncated", "foreign", "other architecture"])
+def test_checkpoints_that_cannot_be_trusted(vaelib, trained, tmp_path, damage):
+    run = shutil.copytree(trained, tmp_path / "run")
+    model = run / checkpoints.MODEL
+    if damage == "pickle":
+        torch.save({"weights": torch.zeros(3)}, model)
+    elif damage == "truncated":
+        model.write_bytes(model.read_bytes()[:-100])
+    elif damage == "foreign":
+        save_file({"weight": torch.zeros(3)}, model)
+    else:
+        tensors, about = checkpoints.read_tensors(model)
+        checkpoints.write_tensors(model, tensors, about | {"config": {**about["config"], "latent_dim": 5}})
+    words = {"pickle": "pickle", "truncated": "truncated", "foreign": "not written by vaelib"}
+    refused(vaelib("generate", run), words.get(damage, "architecture"))
+
+
+def test_resume_with_another_architecture_is_refused(vaelib, trained, folder, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    refused(vaelib("train", "faces32", "--out", run, "--resume", "--set", "latent_dim=7"), "architecture")
+
+
+def test_data_that_are_not_there(vaelib, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(vaelib("prepare", "empty/"), "no image")
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        archive.writestr("a.txt", "text " * 1000)
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "whole.zip").read_bytes()[:60])
+    refused(vaelib("prepare", "./cut.zip"), "cut.zip")
+    refused(vaelib("prepare", "./whole.zip"), "no image")
+
+
+def test_a_killed_training_is_resumed(folder, data_root, trained, tmp_path):
+    words = [
+        sys.executable,
+        "-m",
+        "vaelib",
+        "train",
+        "faces32",
+        "--out",
+        str(tmp_path / "run"),
+        "--root",
+        str(data_root),
+    ]
+    words += settings(f"dataset={folder}")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ)
+    assert "epoch  1/2" in process.stdout.readline()
+    while not (tmp_path / "run" / checkpoints.RESUME).exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    subprocess.run([*words, "--resume"], check=True, stdout=subprocess.DEVNULL)
+    ours, unbroken = (checkpoints.read_tensors(run / checkpoints.MODEL)[0] for run in (tmp_path / "run", trained))
+    assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
