@@ -70,7 +70,8 @@ class Loader:
         n = self._length
         order = torch.randperm(n, generator=generator) if self.shuffle else torch.arange(n)
         mirrored = torch.rand(n, generator=generator) < 0.5 if self.flip else torch.zeros(n, dtype=torch.bool)
-        return self._batches(order, mirrored)
+        # A generator, so that a pass begins with its first batch: tqdm calls iter() twice and uses one of the two.
+        yield from self._batches(order, mirrored)
 
     def _batches(self, order: torch.Tensor, mirrored: torch.Tensor) -> Iterator[torch.Tensor]:
         rank, world = self.share

@@ -1,0 +1,402 @@
+"""The training loop: it does what a plain loop does, can be killed and resumed bit for bit, and stops at a NaN."""
+
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+
+from vaelib import checkpoints, data, losses, records, training
+from vaelib.data import Dataset
+from vaelib.errors import UserError
+from vaelib.models import VAE, AutoEncoder
+
+COLUMNS = [
+    *("epoch", "train_nll", "train_kl", "sigma", "seconds", "images_per_second"),
+    *("valid_nll", "valid_kl", "valid_mse"),
+]
+CLOCK = ["seconds", "images_per_second"]
+STEPS = 4  # an epoch: 34 images in batches of 8, the last two left out
+SETTINGS = {"epochs": 3, "batch_size": 8, "flip": True, "progress": False, "warm_up_epochs": 1}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def pictures(n, split, seed=0):
+    """Blobs of random place and colour, 32 x 32."""
+    random = np.random.default_rng(seed)
+    rows = np.linspace(-1, 1, 32)
+    x, y = random.uniform(-1, 1, (2, n, 1, 1, 1))
+    blobs = np.exp(-4 * ((rows[:, None] - y) ** 2 + (rows - x) ** 2)) * random.uniform(0.3, 1, (n, 3, 1, 1))
+    return Dataset((255 * blobs).astype(np.uint8), "blobs", split)
+
+
+TRAIN, VALID = pictures(34, "train"), pictures(11, "valid", seed=1)
+
+
+def new(kind=VAE, seed=0):
+    torch.manual_seed(seed)
+    return kind(32, 3, (4, 8))
+
+
+def fit(model, **changes):
+    return training.fit(model, TRAIN, VALID, **SETTINGS | changes)
+
+
+def assert_equal_state(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        assert torch.equal(a[key], b[key]), key
+
+
+def assert_equal_runs(a, b):
+    """The files of two runs hold the same weights, moments and history."""
+    for name in (checkpoints.MODEL, checkpoints.RESUME):
+        (tensors_a, about_a), (tensors_b, about_b) = (checkpoints.read_tensors(run / name) for run in (a, b))
+        assert_equal_state(tensors_a, tensors_b)
+        histories = [pd.DataFrame(about.get("history", [])) for about in (about_a, about_b)]
+        pd.testing.assert_frame_equal(*(h.drop(columns=CLOCK, errors="ignore") for h in histories), check_exact=True)
+    assert_same_history(*(pd.read_csv(run / records.HISTORY) for run in (a, b)))
+
+
+def assert_same_history(a, b):
+    pd.testing.assert_frame_equal(a.drop(columns=CLOCK), b.drop(columns=CLOCK), check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The folder, the model and the history of a run that nothing disturbed."""
+    torch.set_num_threads(1)
+    run, model = tmp_path_factory.mktemp("unbroken"), new()
+    return run, model, fit(model, out=run)
+
+
+# What a run gives
+
+
+def test_the_history_has_a_row_for_each_epoch(unbroken):
+    _, model, history = unbroken
+    assert sorted(history.columns) == sorted(COLUMNS)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history.notna().all(axis=None) and (history["train_kl"] > 0).all() and (history["seconds"] > 0).all()
+    assert history["images_per_second"].iloc[0] == pytest.approx(STEPS * 8 / history["seconds"].iloc[0])
+    assert not model.training
+
+
+def test_training_improves_the_reconstructions():
+    history = fit(new(AutoEncoder), epochs=8, learning_rate=1e-2)
+    assert history["valid_mse"].iloc[-1] < 0.7 * history["valid_mse"].iloc[0]
+    assert history["train_nll"].iloc[-1] < history["train_nll"].iloc[0]
+
+
+def test_the_files_of_a_run(unbroken):
+    run, model, history = unbroken
+    names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    shown = {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2, 3)}
+    files = {"model.safetensors", "resume.safetensors", "history.csv", "training.gif", "pictures/originals.png"}
+    assert names == files | shown
+    assert_equal_state(checkpoints.load(run).state_dict(), model.state_dict())
+    assert_same_history(pd.read_csv(run / records.HISTORY), history)
+    with Image.open(run / records.ANIMATION) as gif:
+        assert gif.n_frames == 3
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fit(new(), epochs=1)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_line_per_epoch_is_printed_that_names_no_time(capsys):
+    fit(new(), epochs=2, progress=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:10] for line in lines] == ["epoch  1/2", "epoch  2/2"]
+    assert "valid_nll" in lines[0] and "seconds" not in lines[0]
+
+
+# The loop against a plain one
+
+
+@pytest.mark.parametrize("likelihood", [losses.Bernoulli(), losses.Gaussian(0.2), losses.OptimalGaussian()])
+def test_the_loop_minimises_nll_plus_beta_kl_with_adam(likelihood):
+    model, plain = new(), new().to(memory_format=torch.channels_last)
+    history = fit(model, epochs=1, beta=2.0, warm_up_epochs=0, likelihood=likelihood, flip=False)
+
+    optimizer = torch.optim.Adam(plain.parameters())
+    noise = training._noise(0, 0, Accelerator())
+    elbos = []
+    for step, x in enumerate(data.loader(TRAIN, 8, shuffle=True, seed=0, drop_last=True)):
+        training.set_learning_rate(optimizer, 1e-3, step / STEPS)
+        loss = -losses.elbo(x, *plain(x, noise), likelihood, beta=2.0).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        elbos.append(-loss.item())
+    assert history["train_nll"][0] + 2 * history["train_kl"][0] == pytest.approx(-np.mean(elbos), rel=1e-4)
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(value, plain.state_dict()[key], rtol=1e-3, atol=1e-4)
+
+
+def test_the_validation_judges_by_the_sigma_of_the_training_images():
+    model = new(AutoEncoder)
+    last = fit(model, epochs=2).iloc[-1]
+    x = torch.from_numpy(VALID.images) / 255
+    x_hat = model.reconstruct(x).detach()
+    assert last["valid_mse"] == pytest.approx((x - x_hat).square().mean().item(), rel=1e-4)
+    expected = losses.Gaussian(last["sigma"]).nll(x, x_hat).mean().item()
+    assert last["valid_nll"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_sigma_is_the_root_mean_square_error_in_training():
+    # With this variance the nll is the squared error and a constant.
+    row = fit(new(AutoEncoder), epochs=1, likelihood=losses.Gaussian(0.5**0.5)).iloc[0]
+    pixels = 3 * 32 * 32
+    squared_error = row["train_nll"] - pixels * 0.5 * math.log(math.pi)
+    assert row["sigma"] == pytest.approx((squared_error / pixels) ** 0.5, rel=1e-3)
+
+
+def test_an_autoencoder_has_no_kl():
+    history = fit(new(AutoEncoder), epochs=1, beta=1000.0)
+    assert history["train_kl"][0] == history["valid_kl"][0] == 0
+
+
+def test_the_validation_of_a_process_without_a_row_in_the_last_batch():
+    # Two processes share batches of 5; the last one has one image, which is the first process's.
+    model, settings = new().eval(), training.Settings(batch_size=5)
+    means, rows = [], []
+    for rank in (0, 1):
+        batches = data.loader(VALID, 5, share=(rank, 2))
+        rows.append(sum(len(x) for x in batches))
+        means.append(training.validate(model, batches, settings, Accelerator(), sigma=0.2))
+    assert rows == [7, 4] and [len(x) for x in batches][-1] == 0
+    whole = training.validate(model, data.loader(VALID, 5), settings, Accelerator(), sigma=0.2)
+    for key in ("valid_kl", "valid_nll", "valid_mse"):
+        assert all(math.isfinite(part[key]) for part in means)
+    # The draws differ, the divergences do not depend on them.
+    assert (7 * means[0]["valid_kl"] + 4 * means[1]["valid_kl"]) / 11 == pytest.approx(whole["valid_kl"], rel=1e-5)
+
+
+def test_the_learning_rate_rises_and_falls():
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+    def rate(done):
+        training.set_learning_rate(optimizer, 2.0, done)
+        return optimizer.param_groups[0]["lr"]
+
+    assert rate(0) == pytest.approx(0.02)
+    assert rate(0.05) == pytest.approx(1.0)
+    assert rate(0.1) == pytest.approx(2.0)
+    assert rate(0.55) == pytest.approx(1.0)
+    assert rate(1.0) == pytest.approx(0.0)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Every call of the two schedules in the loop: the shares done, and the betas."""
+    shares, betas = [], []
+    rate, warm_up = training.set_learning_rate, losses.warm_up
+
+    def set_learning_rate(optimizer, peak, done):
+        shares.append(done)
+        rate(optimizer, peak, done)
+
+    def record_warm_up(*arguments):
+        betas.append(warm_up(*arguments))
+        return betas[-1]
+
+    monkeypatch.setattr(training, "set_learning_rate", set_learning_rate)
+    monkeypatch.setattr(losses, "warm_up", record_warm_up)
+    return shares, betas
+
+
+def test_the_schedules_run_over_all_steps_of_all_epochs(recorded):
+    fit(new(), epochs=3, warm_up_epochs=2, beta=4.0)
+    shares, betas = recorded
+    assert shares == [step / 12 for step in range(12)]
+    assert betas == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.0, 4.0, 4.0]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_run_is_repeated_by_its_seed(unbroken, seed):
+    model = new()
+    history = fit(model, seed=seed)
+    same = torch.equal(model.decoder[0].weight, unbroken[1].decoder[0].weight)
+    assert same == (seed == 0)
+    assert (history["train_nll"] == unbroken[2]["train_nll"]).all() == (seed == 0)
+
+
+# Precision
+
+
+@pytest.mark.parametrize("kind", [VAE, AutoEncoder])
+@pytest.mark.parametrize("likelihood", [losses.Bernoulli(), losses.OptimalGaussian()])
+def test_bfloat16_changes_the_products_and_not_the_weights(kind, likelihood):
+    models = new(kind), new(kind)
+    exact, rounded = (
+        fit(model, epochs=1, precision=precision, likelihood=likelihood).iloc[0]
+        for model, precision in zip(models, ("float32", "bfloat16"), strict=True)
+    )
+    assert {parameter.dtype for parameter in models[1].parameters()} == {torch.float32}
+    assert rounded["train_nll"] != exact["train_nll"]
+    # Eight bits of mantissa: products are off by up to 2⁻⁸, and the sums of many of them by less.
+    assert rounded["train_nll"] == pytest.approx(exact["train_nll"], rel=0.02)
+
+
+def test_an_unknown_precision_suggests_the_nearest():
+    with pytest.raises(UserError, match="did you mean bfloat16"):
+        fit(new(), precision="bfloat")
+
+
+def test_auto_is_one_of_the_two():
+    device = torch.device("cpu")
+    enabled = training.computes_in_bfloat16(device)
+    with training.autocast("auto", device):
+        assert torch.is_autocast_enabled("cpu") == enabled
+    with training.autocast("bfloat16", device):
+        assert torch.is_autocast_enabled("cpu")
+    with training.autocast("float32", device):
+        assert not torch.is_autocast_enabled("cpu")
+
+
+# Stopping at a NaN
+
+
+class Breaking:
+    """A Gaussian likelihood whose nll, or only whose gradient, stops being a number at one training step."""
+
+    def __init__(self, at, gradient_only=False):
+        self.left, self.gradient_only = at, gradient_only
+
+    def nll(self, x, x_hat):
+        nll = losses.Gaussian(0.2).nll(x, x_hat)
+        self.left -= torch.is_grad_enabled()
+        if self.left != 0 or not torch.is_grad_enabled():
+            return nll
+        # The derivative of a root at 0 is infinite, and infinity times 0 is not a number.
+        return nll + (x_hat - x_hat).sum().abs().sqrt() if self.gradient_only else nll * math.nan
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [Breaking(at=6), Breaking(at=8), Breaking(at=8, gradient_only=True)],
+    ids=["in the middle of epoch 2", "at its end", "in the gradient of its last step"],
+)
+def test_a_nan_stops_the_run_and_leaves_the_files_of_the_epoch_before(tmp_path, breaking):
+    with pytest.raises(UserError, match=r"stopped being a finite number in epoch 2: .*learning_rate"):
+        fit(new(), out=tmp_path, likelihood=breaking)
+    assert pd.read_csv(tmp_path / records.HISTORY)["epoch"].tolist() == [1]
+    assert len(checkpoints.read_tensors(tmp_path / checkpoints.RESUME)[1]["history"]) == 1
+    assert all(value.isfinite().all() for value in checkpoints.load(tmp_path).state_dict().values())
+
+
+@pytest.mark.parametrize("likelihood", [losses.Bernoulli(), losses.Gaussian(0.2), losses.OptimalGaussian()])
+@pytest.mark.parametrize("kind", [VAE, AutoEncoder])
+def test_a_nan_in_the_weights_is_a_clear_error_under_every_likelihood(kind, likelihood):
+    model = new(kind)
+    torch.nn.init.constant_(model.decoder[0].bias, math.nan)
+    with pytest.raises(UserError, match="stopped being a finite number in epoch 1"):
+        fit(model, likelihood=likelihood)
+
+
+def test_a_batch_that_cannot_be_filled_is_refused():
+    with pytest.raises(UserError, match="34 images do not fill a batch of 64"):
+        fit(new(), batch_size=64)
+
+
+@pytest.mark.parametrize("setting", ["epochs", "batch_size", "learning_rate"])
+def test_settings_that_train_nothing_are_refused(setting):
+    with pytest.raises(UserError, match=f"{setting} is 0: it must be above 0"):
+        fit(new(), **{setting: 0})
+
+
+# Breaking off and resuming
+
+
+@pytest.mark.parametrize("broken_in", ["train_epoch", "validate"])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch, unbroken, broken_in):
+    calls, function = [], getattr(training, broken_in)
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, broken_in, interrupted)
+        fit(new(), out=tmp_path)
+    resumed = new(seed=99)  # everything comes from the file
+    history = fit(resumed, out=tmp_path, resume=True)
+    assert_equal_state(resumed.state_dict(), unbroken[1].state_dict())
+    assert_same_history(history, unbroken[2])
+    assert_equal_runs(tmp_path, unbroken[0])
+
+
+KILLED = """
+    import os, signal, sys
+    sys.path.insert(0, sys.argv[1])
+    from test_training import fit, losses, new, torch, training, STEPS
+
+    def kill():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def warm_up(step, steps, beta):
+        return kill() if step == STEPS + 2 else rising(step, steps, beta)
+
+    def replace(partial, path):
+        written.append(path)
+        return kill() if sys.argv[3] in str(path) and str(path) in map(str, written[:-1]) else rename(partial, path)
+
+    torch.set_num_threads(1)
+    rising, rename, written = losses.warm_up, os.replace, []
+    if sys.argv[3] == "step":
+        losses.warm_up = warm_up
+    else:
+        os.replace = replace
+    fit(new(), out=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("moment", ["step", "resume.safetensors"])
+def test_a_killed_run_resumes_to_the_same_end(tmp_path, request, unbroken, moment):
+    """Killed with SIGKILL in epoch 2: between two steps, or with its checkpoint written and not yet renamed."""
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(request.path.parent), str(tmp_path), moment]
+    assert subprocess.run(command, cwd=request.config.rootpath).returncode == -signal.SIGKILL
+    assert len(checkpoints.read_tensors(tmp_path / checkpoints.RESUME)[1]["history"]) == 1
+    fit(new(seed=99), out=tmp_path, resume=True)
+    assert_equal_runs(tmp_path, unbroken[0])
+
+
+def test_a_run_that_never_finished_an_epoch_starts_again(tmp_path, unbroken):
+    history = fit(new(), out=tmp_path, resume=True)
+    assert_same_history(history, unbroken[2])
+
+
+def test_resuming_a_finished_run_trains_no_more(tmp_path, unbroken, monkeypatch):
+    monkeypatch.setattr(training, "train_epoch", None)
+    model = new(seed=99)
+    history = fit(model, out=unbroken[0], resume=True)
+    pd.testing.assert_frame_equal(history, unbroken[2])
+    assert_equal_state(model.state_dict(), unbroken[1].state_dict())
+
+
+def test_resuming_another_architecture_is_refused_and_changes_no_file(unbroken):
+    before = (unbroken[0] / checkpoints.RESUME).read_bytes()
+    with pytest.raises(UserError, match="belongs to another architecture"):
+        fit(VAE(32, 4, (4, 8)), out=unbroken[0], resume=True)
+    assert (unbroken[0] / checkpoints.RESUME).read_bytes() == before
