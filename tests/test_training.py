@@ -153,11 +153,13 @@ def test_the_loop_minimises_nll_plus_beta_kl_with_adam(likelihood):
 
 
 def test_the_validation_judges_by_the_sigma_of_the_training_images():
-    model = new(AutoEncoder)
-    last = fit(model, epochs=2).iloc[-1]
-    x = torch.from_numpy(VALID.images) / 255
+    # On white images the error is another one than in training.
+    model, white = new(AutoEncoder), Dataset(np.full_like(VALID.images, 255), "white", "valid")
+    last = training.fit(model, TRAIN, white, **SETTINGS).iloc[-1]
+    x = torch.from_numpy(white.images) / 255
     x_hat = model.reconstruct(x).detach()
     assert last["valid_mse"] == pytest.approx((x - x_hat).square().mean().item(), rel=1e-4)
+    assert last["valid_mse"] > 1.2 * last["sigma"] ** 2
     expected = losses.Gaussian(last["sigma"]).nll(x, x_hat).mean().item()
     assert last["valid_nll"] == pytest.approx(expected, rel=1e-4)
 
