@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,12 +96,13 @@ def test_train_writes_what_the_documentation_lists(trained):
         assert animation.n_frames == 2
 
 
-def test_prepare_says_what_it_has_made(vaelib, folder, capsys):
-    assert vaelib("prepare", folder, "--size", 32)[0] == 0
+def test_prepare_counts_the_images_and_is_instant_the_second_time(folder, tmp_path, monkeypatch, capsys):
+    words = ("prepare", folder, "--size", 32, "--root", tmp_path)
+    assert call(monkeypatch, *words) == 0
+    assert re.search(r"\d+ train, \d+ valid, \d+ test$", capsys.readouterr().out)
     start = time.perf_counter()
-    assert vaelib("prepare", folder, "--size", 32)[0] == 0
+    assert call(monkeypatch, *words) == 0
     assert time.perf_counter() - start < 1
-    said = capsys.readouterr().out.splitlines()
 
 
 def test_experiments_are_listed(vaelib, capsys, monkeypatch):
@@ -116,7 +118,7 @@ def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_
         assert vaelib("generate", trained, "-n", 5, "--prior", prior, "--seed", seed, "-o", name)[0] == 0
     a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
     assert a == b != c
-    assert Image.open(tmp_path / "a.png").size == (3 * 34 + 2, 2 * 34 + 2)  # 5 images of 32 pixels in rows of 3
+    assert Image.open(tmp_path / "a.png").size == (2 * (3 * 34 + 2), 2 * (2 * 34 + 2))  # 5 images of 2 x 32 pixels
 
 
 def test_reconstruct_held_out_and_named_images(vaelib, trained, folder, tmp_path):
@@ -124,13 +126,13 @@ def test_reconstruct_held_out_and_named_images(vaelib, trained, folder, tmp_path
     assert vaelib("reconstruct", trained)[0] == 0
     assert vaelib("reconstruct", trained, one, "-o", "one.png")[0] == 0
     assert (tmp_path / "reconstructions.png").is_file()
-    assert Image.open(tmp_path / "one.png").size == (36, 70)  # the image above its reconstruction
+    assert Image.open(tmp_path / "one.png").size == (72, 140)  # the image above its reconstruction
 
 
 def test_interpolate_as_picture_and_animation(vaelib, trained, folder, tmp_path):
     a, b = sorted(folder.rglob("*.png"))[:2]
     assert vaelib("interpolate", trained, a, b, "--steps", 4, "--method", "lerp")[0] == 0
-    assert Image.open(tmp_path / "interpolation.png").size == (4 * 34 + 2, 36)
+    assert Image.open(tmp_path / "interpolation.png").size == (2 * (4 * 34 + 2), 72)
     assert vaelib("interpolate", trained, a, b, "--steps", 4, "-o", "walk.gif")[0] == 0
     with Image.open(tmp_path / "walk.gif") as animation:
         assert animation.n_frames == 6  # there and back, each end once
@@ -139,7 +141,7 @@ def test_interpolate_as_picture_and_animation(vaelib, trained, folder, tmp_path)
 def test_manipulate_draws_one_column_a_strength(vaelib, trained, folder, tmp_path):
     face = next(folder.rglob("*.png"))
     assert vaelib("manipulate", trained, face, "--attribute", "smiling", "--strengths", "-2,0,2")[0] == 0
-    assert Image.open(tmp_path / "manipulation.png").width == 3 * 34 + 2
+    assert Image.open(tmp_path / "manipulation.png").width == 2 * (3 * 34 + 2)
 
 
 def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_path):

@@ -26,6 +26,7 @@ ALIGNED = (178, 218)  # pixels of CelebA's aligned images
 SHOWN = 8  # held-out images where no others are named
 PAIRS = 6  # interpolations where no ends are named
 MOST_IN_A_ROW = 8
+SCALE = 2  # screen pixels a pixel
 
 
 def samples(run: str, n: int, prior: str, seed: int) -> Image.Image:
@@ -33,7 +34,7 @@ def samples(run: str, n: int, prior: str, seed: int) -> Image.Image:
     model = checkpoints.load(run)
     density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).priors[prior]
     drawn = model.sample(n, density, torch.Generator().manual_seed(seed))
-    return images.grid(drawn, columns=math.ceil(math.sqrt(n)))
+    return images.grid(drawn, columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
 @torch.no_grad()
@@ -44,7 +45,7 @@ def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None) -
     x_hat = model.reconstruct(x)
     columns = min(MOST_IN_A_ROW, len(x))
     rows = zip(x.split(columns), x_hat.split(columns), strict=True)
-    return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns)
+    return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
 
 
 def _filled(row: Tensor, columns: int) -> Tensor:
@@ -55,7 +56,7 @@ def _filled(row: Tensor, columns: int) -> Tensor:
 def interpolation(run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None) -> Image.Image:
     """One row a pair of images, one column a step from the first to the second."""
     walks = _walks(run, ends, steps, method, root)
-    return images.grid(walks.flatten(0, 1), columns=steps)
+    return images.grid(walks.flatten(0, 1), columns=steps, scale=SCALE)
 
 
 def animated_interpolation(
@@ -63,7 +64,7 @@ def animated_interpolation(
 ) -> list[Image.Image]:
     """One frame a step, there and back again, every pair in its place."""
     walks = _walks(run, ends, steps, method, root)
-    there = [images.grid(step, columns=min(3, len(step)), scale=2) for step in walks.transpose(0, 1)]
+    there = [images.grid(step, columns=min(3, len(step)), scale=SCALE) for step in walks.transpose(0, 1)]
     return there + there[-2:0:-1]
 
 
@@ -87,7 +88,7 @@ def manipulation(
     direction = checkpoints.load_statistics(run).direction(attribute)
     z = _encode(model, _inputs(run, paths, root, SHOWN))
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    edited = images.grid(model.decode(moved.flatten(0, 1)), columns=len(strengths))
+    edited = images.grid(model.decode(moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from . import data, losses, metrics
 from .checkpoints import Statistics
 from .latent import encode_dataset
-from .models import VAE, LatentModel
+from .models import VAE, LatentModel, Prior
 from .priors import StandardNormal
 
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
@@ -103,7 +103,7 @@ def reconstruct_all(model: LatentModel, ds: data.Dataset) -> Tensor:
     return torch.cat([model.reconstruct(x).cpu() for x in batches(model, ds)])
 
 
-def sample_all(model: LatentModel, n: int, prior, seed: int = 0) -> Tensor:
+def sample_all(model: LatentModel, n: int, prior: Prior, seed: int = 0) -> Tensor:
     """n samples from `prior`, decoded 256 at a time, on the CPU."""
     noise = torch.Generator().manual_seed(seed)
     return torch.cat([model.sample(min(256, n - start), prior, noise).cpu() for start in range(0, n, 256)])

@@ -26,7 +26,7 @@ def encode_dataset(
     training = model.training
     model.eval()
     batches = data.loader(ds, batch_size, device=model.device)
-    encoded = [model.encode(x) for x in tqdm(batches, "encode", disable=not progress)]
+    encoded = [model.encode(x) for x in tqdm(batches, "encode", disable=None if progress else True)]
     model.train(training)
     if isinstance(model, AutoEncoder):
         return torch.cat(encoded).cpu(), None

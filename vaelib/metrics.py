@@ -9,7 +9,6 @@ import math
 from typing import Self
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from .errors import UserError
@@ -94,6 +93,8 @@ class PixelFeatures:
 
     def fit(self, images: Tensor) -> Self:
         """Find the components of images (N, 3, H, W) in [0, 1]; N must be at least `components`."""
+        from sklearn.decomposition import PCA  # here, because its import takes as long as torch's
+
         if len(images) < self.components:
             raise UserError(
                 f"{self.components} principal components cannot be found in {len(images)} images: give more images."

@@ -24,7 +24,9 @@ SMALLEST_MAP = 2  # pixels a side of the last feature map: batch normalisation n
 class Prior(Protocol):
     """A density over latent vectors that can be sampled: see `vaelib.priors`."""
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor: ...
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n independent draws, (n, latent_dim)."""
+        ...
 
 
 def check_fits(image_size: int, latent_dim: int, channels: Sequence[int]) -> None:
@@ -67,6 +69,7 @@ class Decoder(nn.Sequential):
         super().__init__(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
+        """z (B, latent_dim) to images (B, 3, H, W)."""
         # In float32 also under bfloat16 autocast: eight bits of mantissa would quantise the pixels.
         return torch.sigmoid(super().forward(z).float())
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Self
 
 import torch
-from sklearn import mixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
@@ -83,12 +82,13 @@ class GaussianMixture:
 
         mu is (N, latent_dim), logvar the same or None. Returns the prior itself.
         """
+        from sklearn import mixture  # here, because its import takes as long as torch's, and sampling needs none of it
+
         _require_more_codes_than_dimensions(mu)
         generator = torch.Generator().manual_seed(self.seed)
         z = mu if logvar is None else reparameterize(mu, logvar, generator)
-        fitted = mixture.GaussianMixture(self.components, random_state=self.seed, reg_covar=1e-5).fit(
-            z.double().numpy()
-        )
+        model = mixture.GaussianMixture(self.components, random_state=self.seed, reg_covar=1e-5, max_iter=500)
+        fitted = model.fit(z.double().numpy())
         self.weights, self.means, self.covariances = (
             torch.from_numpy(array).float() for array in (fitted.weights_, fitted.means_, fitted.covariances_)
         )

@@ -14,12 +14,12 @@ from .models import LatentModel
 
 HISTORY, ANIMATION, PICTURES = "history.csv", "training.gif", "pictures"
 SHOWN, COLUMNS = 36, 6  # images a picture, and in each of its rows
-LONGEST_ANIMATION = 60  # frames: of a longer run, evenly spaced epochs
+LONGEST_ANIMATION = 40  # frames: of a longer run, evenly spaced epochs
 
 
 @torch.no_grad()
 def write_epoch(run: str | Path, model: LatentModel, valid: data.Dataset, history: list[dict]) -> None:
-    """Write history.csv, this epoch's reconstructions and samples, and the animation of all epochs so far.
+    """Write history.csv, and this epoch's reconstructions and samples.
 
     The reconstructed images and the latent draws are the same in every epoch, so that the pictures can be compared.
     `model` is in evaluation mode.
@@ -33,18 +33,19 @@ def write_epoch(run: str | Path, model: LatentModel, valid: data.Dataset, histor
         images.save(images.grid(x, COLUMNS), run / PICTURES / "originals.png")
     images.save(images.grid(model.reconstruct(x), COLUMNS), _picture(run, "reconstructions", epoch))
     images.save(images.grid(samples, COLUMNS), _picture(run, "samples", epoch))
-    images.save_gif(_frames(run, epoch), run / ANIMATION)
     with atomic_write(run / HISTORY) as partial:
         pd.DataFrame(history).to_csv(partial, index=False)
 
 
+def write_animation(run: str | Path, epochs: int) -> None:
+    """Write training.gif from the pictures of `epochs` epochs."""
+    step = -(-epochs // LONGEST_ANIMATION)
+    frames = [_frame(Path(run), epoch) for epoch in range(epochs, 0, -step)]
+    images.save_gif(frames[::-1], Path(run) / ANIMATION)
+
+
 def _picture(run: Path, kind: str, epoch: int) -> Path:
     return run / PICTURES / f"{kind}-{epoch:03}.png"
-
-
-def _frames(run: Path, epochs: int) -> list[Image.Image]:
-    step = -(-epochs // LONGEST_ANIMATION)
-    return [_frame(run, epoch) for epoch in range(epochs, 0, -step)][::-1]
 
 
 def _frame(run: Path, epoch: int) -> Image.Image:

@@ -7,7 +7,6 @@ and to go on with it. `accelerate launch -m vaelib train ...` runs the same loop
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,7 +65,8 @@ def fit(
     The loss of a batch is the mean over its images of nll + beta · kl (of the nll alone for an `AutoEncoder`). The
     optimiser is Adam; its learning rate rises over a tenth of the run and falls to zero along a cosine. `settings` are
     the fields of `Settings`. With `out`, an existing folder, every epoch writes `resume.safetensors`,
-    `model.safetensors`, `history.csv` and pictures there; with `resume`, training goes on after the last such epoch.
+    `model.safetensors`, `history.csv` and pictures there, and the last `training.gif`; with `resume`, training goes on
+    after the last such epoch.
 
     Columns: epoch; train_nll, train_kl, valid_nll, valid_kl in nats per image; valid_mse of pixels in [0, 1]; sigma,
     the root-mean-square error in training, by which an optimal Gaussian judges the validation images; seconds and
@@ -94,6 +94,8 @@ def fit(
                 records.write_epoch(out, model.eval(), valid, history)
                 checkpoints.save(out, model)
                 checkpoints.save_resume(out, model, optimizer, history)  # last: it vouches for all the others
+    if out and accelerator.is_main_process:
+        records.write_animation(out, len(history))
     model.eval()
     return pd.DataFrame(history)
 
@@ -223,7 +225,7 @@ def _noise(seed: int, epoch: int, accelerator: Accelerator) -> torch.Generator:
 
 
 def _bar(batches: data.Loader, title: str, progress: bool) -> Iterable[Tensor]:
-    return tqdm(batches, title, leave=False, unit="batch", disable=not (progress and sys.stderr.isatty()))
+    return tqdm(batches, title, leave=False, unit="batch", disable=None if progress else True)
 
 
 def _report(row: dict, epochs: int, progress: bool) -> None:

@@ -64,6 +64,7 @@ def _lashes(c: Canvas) -> None:
 
 
 def eyebrows(c: Canvas) -> None:
+    """Two strokes that arch, tilt and thin out towards the temples."""
     c = c.window(top=-0.38, bottom=-0.12, half_width=0.38)
     across = c.u.abs() - c.eye_x
     arch = 0.050 * (c.brow_arch - 0.15) * (1 - ((across - 0.03) / 0.10) ** 2).clamp(-0.8)
@@ -81,6 +82,7 @@ def _below_mouth_line(c: Canvas, across: Tensor) -> Tensor:
 
 
 def mouth(c: Canvas) -> None:
+    """Two lips around a gap; the corners rise with the smile, the lower lip drops as the mouth opens."""
     c = c.window(top=0.20, bottom=0.62, half_width=0.32)
     across = c.u / c.mouth_half_width
     c.taper = (1 - across**2).clamp(0)  # 1 in the middle, 0 in the corners

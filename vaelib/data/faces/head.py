@@ -62,6 +62,7 @@ def outline(c: Canvas) -> None:
 
 
 def ears(c: Canvas) -> None:
+    """An ellipse on each side, half hidden by the face."""
     c = c.window(top=-0.17, bottom=0.11, half_width=0.66)
     ear = ellipse(c.x.abs() - 0.985 * c.half_width, c.y + 0.03, 0.075, 0.135)
     c.paint(c.skin_colour * 0.80, c.edge(ear))
@@ -107,6 +108,7 @@ def _light(c: Canvas, nose: Tensor, socket: Tensor) -> Tensor:
 
 
 def nostrils(c: Canvas) -> None:
+    """The shadow below the wings of the nose, and two dark openings."""
     c = c.window(top=0.12, bottom=0.32, half_width=0.18)
     beside, below = c.u.abs(), c.v - c.nose_end
     wings = (below - 0.030).abs() - 0.012 + 0.9 * (beside - 0.9 * c.nose_half_width).clamp(0)

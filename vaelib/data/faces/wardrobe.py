@@ -15,6 +15,7 @@ REFLECTION = rgb(1.0, 1.0, 1.0)
 
 
 def neck(c: Canvas) -> None:
+    """A cylinder that widens towards the shoulders, in the shadow of the chin."""
     c = c.window(top=0.40, bottom=BELOW, half_width=0.34)
     half_width = 0.17 + 0.05 * c.squareness + 0.05 * c.chubby
     neck = both(c.x.abs() - half_width - 0.6 * (c.y - 0.68).clamp(0) ** 2, 0.42 - c.y)
@@ -75,6 +76,7 @@ def earrings(c: Canvas) -> None:
 
 
 def glasses(c: Canvas) -> None:
+    """Lenses, frame, bridge and temples, on the faces that wear them; sunglasses have dark lenses."""
     c = c.window(top=-0.30, bottom=0.10, half_width=0.56)
     with c.only(c.glasses) as c:
         dark = (c.glasses == 2).float()
