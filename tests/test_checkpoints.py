@@ -274,7 +274,17 @@ def test_incomplete_statistics_are_refused(run, lost):
     path = run / checkpoints.STATISTICS
     tensors, _ = checkpoints.read_tensors(path)
     rewrite(path, {key: value.clone() for key, value in tensors.items() if key != lost})
-    with pytest.raises(UserError, match=f"lacks .*{lost.split('.')[-1]}"):
+    with pytest.raises(UserError, match=f"incomplete .*{lost.split('.')[-1]}"):
+        checkpoints.load_statistics(run)
+
+
+@pytest.mark.parametrize("cut", ["gmm.means", "gaussian.covariance", "directions"])
+def test_statistics_of_two_sizes_are_refused(run, cut):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: value[..., 1:].clone() if key == cut else value.clone() for key, value in tensors.items()})
+    with pytest.raises(UserError, match=f"inconsistent .*{cut.split('.')[-1]} is"):
         checkpoints.load_statistics(run)
 
 

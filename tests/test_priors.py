@@ -192,3 +192,8 @@ def test_one_latent_dimension(prior, with_variances):
 def test_too_few_codes_are_refused(prior):
     with pytest.raises(UserError, match="at least 6 images"):
         prior.fit(torch.randn(5, 5, generator=noise()))
+
+
+def test_a_mixture_needs_a_code_for_each_component():
+    with pytest.raises(UserError, match="at least 10 images"):
+        GaussianMixture(10).fit(torch.randn(9, 2, generator=noise()))

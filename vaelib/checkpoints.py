@@ -117,9 +117,24 @@ def load_statistics(name: str | Path) -> Statistics:
             name: kind.from_tensors({key.removeprefix(f"{name}."): value for key, value in tensors.items()})
             for name, kind in PRIORS.items()
         }
-        return Statistics(fitted, float(about["sigma"]), list(about["attribute_names"]), tensors["directions"])
+        statistics = Statistics(fitted, float(about["sigma"]), list(about["attribute_names"]), tensors["directions"])
+        _require_agreement(statistics)
+        return statistics
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} lacks {error}: train or copy the run again.") from error
+        raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
+
+
+def _require_agreement(statistics: Statistics) -> None:
+    """Raise `ValueError` unless all tensors are of one latent dimension, and there is a direction for each name."""
+    gaussian, mixture = (statistics.priors[name].tensors() for name in ("gaussian", "gmm"))
+    k, d = len(mixture["weights"]), len(gaussian["mean"])
+    expected = {"covariance": (gaussian["covariance"], (d, d)), "means": (mixture["means"], (k, d))}
+    expected["covariances"] = (mixture["covariances"], (k, d, d))
+    if statistics.attribute_names:
+        expected["directions"] = (statistics.directions, (len(statistics.attribute_names), d))
+    for name, (tensor, shape) in expected.items():
+        if tensor.shape != shape:
+            raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:

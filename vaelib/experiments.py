@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -157,6 +158,8 @@ def _checked(key: str, value: object) -> object:
         return float(value)
     if wanted.startswith("tuple") and isinstance(value, list) and all(type(item) is int for item in value):
         return tuple(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} cannot be {value}: it takes a finite number.")
     if type(value).__name__ == wanted.removesuffix(" | None"):
         return value
     kind = {"tuple[int, ...]": "a list of whole numbers", "int": "a whole number", "bool": "true or false"}

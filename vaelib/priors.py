@@ -44,7 +44,7 @@ class Gaussian:
 
         mu is (N, latent_dim), logvar the same or None. Returns the prior itself.
         """
-        _require_more_codes_than_dimensions(mu)
+        _require_codes(mu, at_least=mu.shape[1] + 1)
         self.mean = mu.mean(0)
         covariance = torch.cov(mu.double().T).float().reshape(len(self.mean), -1)  # of one dimension, cov is a scalar
         self.covariance = covariance if logvar is None else covariance + torch.diag(logvar.exp().mean(0))
@@ -84,7 +84,7 @@ class GaussianMixture:
         """
         from sklearn import mixture  # here, because its import takes as long as torch's, and sampling needs none of it
 
-        _require_more_codes_than_dimensions(mu)
+        _require_codes(mu, at_least=max(self.components, mu.shape[1] + 1))
         generator = torch.Generator().manual_seed(self.seed)
         z = mu if logvar is None else reparameterize(mu, logvar, generator)
         model = mixture.GaussianMixture(self.components, random_state=self.seed, reg_covar=1e-5, max_iter=500)
@@ -127,10 +127,7 @@ def _cholesky(covariance: Tensor) -> Tensor:
     return torch.linalg.cholesky(covariance + grain * identity).float()
 
 
-def _require_more_codes_than_dimensions(mu: Tensor) -> None:
-    codes, latent_dim = mu.shape
-    if codes <= latent_dim:
-        raise UserError(
-            f"A covariance in {latent_dim} dimensions cannot be fitted to {codes} codes: "
-            f"encode at least {latent_dim + 1} images."
-        )
+def _require_codes(mu: Tensor, at_least: int) -> None:
+    codes = len(mu)
+    if codes < at_least:
+        raise UserError(f"{codes} codes are too few for this density: encode at least {at_least} images.")
