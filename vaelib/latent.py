@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import data
 from .errors import UserError, unknown

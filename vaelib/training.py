@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import checkpoints, data, losses, records
 from .errors import UserError, unknown
