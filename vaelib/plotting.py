@@ -9,7 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from .images import grid
@@ -82,3 +84,9 @@ def histograms(values: Mapping[str, Sequence[float]], xlabel: str, bins: int = 4
     ax.set(xlabel=xlabel, ylabel="density")
     ax.legend()
     return fig
+
+
+def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
+    """Label a logarithmic axis at these values, written out in full, and nowhere else."""
+    axis.set_ticks(values, labels=[f"{value:,g}" for value in values])
+    axis.set_minor_locator(NullLocator())
