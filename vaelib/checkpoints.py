@@ -21,7 +21,7 @@ from .errors import UserError, unknown
 from .files import atomic_write
 
 MODEL, RESUME, STATISTICS = "model.safetensors", "resume.safetensors", "statistics.safetensors"
-SHIPPED = Path(__file__).parent / "shipped"  # one folder for each checkpoint that comes with the package
+SHIPPED = experiments.SHIPPED
 
 
 def run_folder(name: str | Path) -> Path:

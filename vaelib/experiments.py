@@ -67,6 +67,7 @@ class Experiment:
 KEYS = {field.name: field for field in dataclasses.fields(Experiment)}
 
 
+SHIPPED = Path(__file__).parent / "shipped"  # one folder for each checkpoint that comes with the package
 CONFIG = "config.toml"  # in a run's folder: the settings that it was started with
 
 
@@ -104,10 +105,10 @@ def describe(name: str) -> list[str]:
 
 
 def _recorded(name: str) -> str:
-    path = folder() / "recorded" / f"{name}.json"
-    if not path.is_file():
-        return "no run of it yet"
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+    path = SHIPPED / name / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if "evaluation" not in metrics:
+        return "no run of it is shipped"
     run, held_out = metrics["training"], metrics["evaluation"]
     frechet = ", ".join(f"{what} {value:.3g}" for what, value in held_out["frechet"].items())
     return (
