@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Self
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
@@ -88,7 +89,8 @@ class GaussianMixture:
         generator = torch.Generator().manual_seed(self.seed)
         z = mu if logvar is None else reparameterize(mu, logvar, generator)
         model = mixture.GaussianMixture(self.components, random_state=self.seed, reg_covar=1e-5, max_iter=500)
-        fitted = model.fit(z.double().numpy())
+        with threadpool_limits(1):  # matrices this small gain nothing from threads, and wait for them on a busy machine
+            fitted = model.fit(z.double().numpy())
         self.weights, self.means, self.covariances = (
             torch.from_numpy(array).float() for array in (fitted.weights_, fitted.means_, fitted.covariances_)
         )
