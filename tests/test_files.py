@@ -8,7 +8,7 @@ import os
 import pytest
 
 from vaelib.errors import UserError
-from vaelib.files import atomic_write, require_folder_of
+from vaelib.files import atomic_write, make_folder, require_folder_of
 
 
 @pytest.fixture
@@ -78,6 +78,28 @@ def test_a_missing_folder_is_named_before_any_work(tmp_path):
         require_folder_of(missing)
     with pytest.raises(UserError, match="does not exist"), atomic_write(missing):
         pytest.fail("the block must not be entered")
+
+
+def test_a_folder_is_made_with_those_above_it_and_left_alone_if_it_is_there(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+        assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize("place", ["table.csv", "table.csv/run"])
+def test_a_folder_where_a_file_is_cannot_be_made(path, place):
+    with pytest.raises(UserError, match=r"a file is in the way: choose another"):
+        make_folder(path.parent / place)
+    assert path.read_text() == "old"
+
+
+def test_a_folder_for_which_the_disk_has_no_room_is_explained(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(UserError, match="disk is full"):
+        make_folder(tmp_path / "run")
 
 
 def test_a_bare_file_name_lies_in_the_working_folder(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -330,6 +331,24 @@ def test_settings_that_train_nothing_are_refused(setting):
         fit(new(), **{setting: 0})
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "remedy"),
+    [
+        ("beta", -1.0, "must be 0 or more"),
+        ("warm_up_epochs", -1, "must be 0 or more"),
+        ("seed", -1, "from 0 to 4294967295"),
+        ("seed", 2**32, "from 0 to 4294967295"),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(setting, value, remedy):
+    with pytest.raises(UserError, match=f"{setting} is {value}: .*{remedy}"):
+        fit(new(), **{setting: value})
+
+
+def test_the_largest_seed_trains():
+    assert len(fit(new(), seed=2**32 - 1)) > 0
+
+
 # Breaking off and resuming
 
 
@@ -399,6 +418,14 @@ def test_resuming_a_finished_run_trains_no_more(tmp_path, unbroken, monkeypatch)
     history = fit(model, out=unbroken[0], resume=True)
     pd.testing.assert_frame_equal(history, unbroken[2])
     assert_equal_state(model.state_dict(), unbroken[1].state_dict())
+
+
+def test_a_run_whose_pictures_were_removed_resumes_and_animates_the_new_ones(tmp_path):
+    fit(new(), out=tmp_path, epochs=1)
+    shutil.rmtree(tmp_path / records.PICTURES)
+    fit(new(), out=tmp_path, resume=True, epochs=3)
+    with Image.open(tmp_path / records.ANIMATION) as animation:
+        assert animation.n_frames == 2
 
 
 def test_resuming_another_architecture_is_refused_and_changes_no_file(unbroken):

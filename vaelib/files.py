@@ -38,6 +38,18 @@ def require_folder_of(path: str | Path) -> None:
         raise UserError(f"The folder {folder} does not exist: create it, or write {Path(path).name} somewhere else.")
 
 
+def make_folder(folder: str | Path) -> None:
+    """Make a folder, and those that it is to lie in, unless it is there.
+
+    Raises `UserError` if a file is in the way, the disk is full, or writing is not permitted.
+    """
+    with explained_disk_errors(folder):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UserError(f"{folder} cannot be made, since a file is in the way: choose another folder.") from error
+
+
 @contextmanager
 def explained_disk_errors(path: str | Path) -> Iterator[None]:
     """Turn a full disk and a folder without write permission, met while writing `path`, into a `UserError`."""

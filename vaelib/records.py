@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from . import data, images
-from .files import atomic_write
+from .files import atomic_write, make_folder
 from .models import LatentModel
 
 HISTORY, ANIMATION, PICTURES = "history.csv", "training.gif", "pictures"
@@ -25,7 +25,7 @@ def write_epoch(run: str | Path, model: LatentModel, valid: data.Dataset, histor
     `model` is in evaluation mode.
     """
     run = Path(run)
-    (run / PICTURES).mkdir(exist_ok=True)
+    make_folder(run / PICTURES)
     x = next(iter(data.loader(valid.subset(SHOWN), SHOWN, device=model.device)))
     samples = model.sample(SHOWN, generator=torch.Generator().manual_seed(0))
     epoch = history[-1]["epoch"]
@@ -38,17 +38,22 @@ def write_epoch(run: str | Path, model: LatentModel, valid: data.Dataset, histor
 
 
 def write_animation(run: str | Path, epochs: int) -> None:
-    """Write training.gif from the pictures of `epochs` epochs."""
+    """Write training.gif from the pictures of `epochs` epochs, those that are still there."""
     step = -(-epochs // LONGEST_ANIMATION)
-    frames = [_frame(Path(run), epoch) for epoch in range(epochs, 0, -step)]
-    images.save_gif(frames[::-1], Path(run) / ANIMATION)
+    shown = [epoch for epoch in range(epochs, 0, -step) if all(p.is_file() for p in _pair(Path(run), epoch))]
+    if shown:
+        images.save_gif([_frame(Path(run), epoch) for epoch in reversed(shown)], Path(run) / ANIMATION)
 
 
 def _picture(run: Path, kind: str, epoch: int) -> Path:
     return run / PICTURES / f"{kind}-{epoch:03}.png"
 
 
+def _pair(run: Path, epoch: int) -> list[Path]:
+    return [_picture(run, kind, epoch) for kind in ("reconstructions", "samples")]
+
+
 def _frame(run: Path, epoch: int) -> Image.Image:
     """Reconstructions on the left, samples on the right, and a line of text above."""
-    pair = images.side_by_side([Image.open(_picture(run, kind, epoch)) for kind in ("reconstructions", "samples")])
+    pair = images.side_by_side([Image.open(path) for path in _pair(run, epoch)])
     return images.titled(pair, [f"epoch {epoch}: reconstructions", "samples from N(0, I)"])

@@ -16,12 +16,13 @@ from . import checkpoints, data, experiments, training
 from .errors import UserError
 from .evaluation import evaluate
 from .experiments import Experiment
-from .files import atomic_write, require_folder_of
+from .files import atomic_write, make_folder, require_folder_of
 from .latent import attribute_direction, encode_dataset
 from .models import LatentModel
 from .priors import Gaussian, GaussianMixture
 
 METRICS = "metrics.json"
+COMPONENTS = 10  # of the mixture that is fitted to the codes
 
 
 def start(
@@ -58,13 +59,16 @@ def train(
 ) -> pd.DataFrame:
     """Train the experiment's model, write everything to the folder `run`; statistics and metrics.json at the end.
 
-    The folder is made once the data and the model are there: a mistake in the settings leaves nothing behind.
+    The folder is made once all else is known to be right: a mistake in the settings leaves nothing behind.
     """
+    settings = experiment.training_settings()
+    training.Settings(**settings)  # refuses what cannot be trained, before any work
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
     valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
+    _require_enough(train_set, experiment)
     torch.manual_seed(experiment.seed)
-    model, settings = experiment.build_model(), experiment.training_settings()
-    run.mkdir(parents=True, exist_ok=True)
+    model = experiment.build_model()
+    make_folder(run)
     experiments.write(experiment, run / experiments.CONFIG)
     history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
     if PartialState().is_main_process:
@@ -73,10 +77,20 @@ def train(
     return history
 
 
+def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:
+    """Raise `UserError` unless the images fill a batch and are enough for `fit_statistics`, which comes last."""
+    needed = max(experiment.batch_size, experiment.latent_dim + 1, COMPONENTS)
+    if len(train_set) < needed:
+        raise UserError(
+            f"{len(train_set)} training images are too few for batch_size {experiment.batch_size} and latent_dim "
+            f"{experiment.latent_dim}: train on at least {needed}, or lower these two."
+        )
+
+
 def fit_statistics(model: LatentModel, ds: data.Dataset, sigma: float, progress: bool = True) -> checkpoints.Statistics:
-    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture of ten, the attributes' directions."""
+    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture, the attributes' directions."""
     mu, logvar = encode_dataset(model, ds, progress=progress)
-    fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(10).fit(mu, logvar)}
+    fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(COMPONENTS).fit(mu, logvar)}
     names, directions = _directions(mu, ds)
     return checkpoints.Statistics(fitted, float(sigma), names, directions)
 
@@ -130,6 +144,11 @@ def evaluate_run(
 def write_metrics(run: str | Path, figures: dict) -> None:
     """Merge `figures` into RUN/metrics.json."""
     path = Path(run) / METRICS
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not valid JSON ({error}): mend or remove the file, and give the command again."
+        ) from error
     with atomic_write(path) as partial:
-        partial.write_text(json.dumps(known | figures, indent=2) + "\n")
+        partial.write_text(json.dumps(known | figures, indent=2) + "\n", encoding="utf-8")

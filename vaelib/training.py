@@ -24,6 +24,8 @@ from .models import AutoEncoder, LatentModel
 
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for the accelerator
 RISING_SHARE = 0.1  # of all steps, in which the learning rate rises to its peak
+PRECISIONS = ("float32", "bfloat16", "auto")
+SEEDS = 2**32  # those below leave room in 64 bits for the streams that are derived from them
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Settings:
         for name in ("epochs", "batch_size", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} is {getattr(self, name)}: it must be above 0.")
+        for name in ("beta", "warm_up_epochs"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more.")
+        if not 0 <= self.seed < SEEDS:
+            raise UserError(f"seed is {self.seed}: it must be a number from 0 to {SEEDS - 1}.")
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
 
 
 def fit(
@@ -186,8 +195,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """The context in which matrix products are computed in `precision`; sums and losses stay float32."""
-    if precision not in ("float32", "bfloat16", "auto"):
-        raise unknown("precision", precision, ("float32", "bfloat16", "auto"))
     wanted = precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 

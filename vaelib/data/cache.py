@@ -26,8 +26,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ..errors import UserError
-from ..files import explained_disk_errors
+from ..files import explained_disk_errors, make_folder
 from .parallel import progress_bar, report
 from .sources import Stamp, changed
 
@@ -73,7 +72,7 @@ def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, versi
 
 
 def _ensure_locked(folder: Path, contents: Callable[[], Contents], progress: bool, version: str) -> dict:
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     with FileLock(folder.with_name(f".{folder.name}.lock")):  # the system frees the lock of a process that dies
         index, trouble = _look(folder, version)  # another process may have written it meanwhile
         if trouble:
@@ -108,13 +107,6 @@ def _whole_index(folder: Path) -> dict | None:
         return index if (index["format"], index["bytes"]) == (FORMAT, sizes) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"{folder} cannot be made, since a file is in the way: choose another root.") from error
 
 
 def _write(folder: Path, contents: Contents, progress: bool, version: str) -> dict:
