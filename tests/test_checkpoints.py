@@ -288,6 +288,14 @@ def test_statistics_of_two_sizes_are_refused(run, cut):
         checkpoints.load_statistics(run)
 
 
+def test_statistics_that_are_not_finite_are_refused(run):
+    saved = statistics()
+    saved.priors["gmm"].weights[0] = float("nan")
+    checkpoints.save_statistics(run, saved)
+    with pytest.raises(UserError, match=r"inconsistent .*weights is not finite"):
+        checkpoints.load_statistics(run)
+
+
 # Resuming
 
 
@@ -339,6 +347,15 @@ def test_resuming_another_architecture_is_refused(tmp_path, changes):
     checkpoints.save_resume(tmp_path, *optimized(), [])
     with pytest.raises(UserError, match="belongs to another architecture"):
         checkpoints.load_resume(tmp_path, *optimized(**changes))
+
+
+def test_resuming_a_file_whose_header_is_no_table_is_refused(tmp_path):
+    checkpoints.save_resume(tmp_path, *optimized(), [])
+    path = tmp_path / checkpoints.RESUME
+    tensors, _ = checkpoints.read_tensors(path)
+    checkpoints.write_tensors(path, tensors, [1])
+    with pytest.raises(UserError, match="belongs to another architecture"):
+        checkpoints.load_resume(tmp_path, *optimized())
 
 
 def test_resuming_a_truncated_file_is_refused(tmp_path):

@@ -125,16 +125,18 @@ def load_statistics(name: str | Path) -> Statistics:
 
 
 def _require_agreement(statistics: Statistics) -> None:
-    """Raise `ValueError` unless all tensors are of one latent dimension, and there is a direction for each name."""
+    """Raise `ValueError` unless all tensors are finite, of one latent dimension, and have a direction for each name."""
     gaussian, mixture = (statistics.priors[name].tensors() for name in ("gaussian", "gmm"))
     k, d = len(mixture["weights"]), len(gaussian["mean"])
-    expected = {"covariance": (gaussian["covariance"], (d, d)), "means": (mixture["means"], (k, d))}
-    expected["covariances"] = (mixture["covariances"], (k, d, d))
+    shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
+    expected = {name: (tensor, shapes[name]) for name, tensor in (gaussian | mixture).items()}
     if statistics.attribute_names:
         expected["directions"] = (statistics.directions, (len(statistics.attribute_names), d))
     for name, (tensor, shape) in expected.items():
         if tensor.shape != shape:
             raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} is not finite")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
@@ -206,8 +208,8 @@ def load_resume(run: str | Path, model: models.LatentModel, optimizer: torch.opt
         return list(about["history"])
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(
-            f"{path} belongs to another architecture ({about.get('model')} {about.get('config')}) than this run's "
-            f"({type(model).__name__} {model.config}): resume with the run's own settings, or start another with --out."
+            f"{path} belongs to another architecture than this run's ({type(model).__name__} {model.config}): resume "
+            "with the run's own settings, or start another with --out."
         ) from error
 
 
