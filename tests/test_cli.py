@@ -180,6 +180,9 @@ def test_unknown_names_are_answered_with_the_nearest(vaelib, trained, folder):
         ("epochs", "key=value"),
         ("epochs=many", "a whole number"),
         ("epochs=0", "above 0"),
+        ("precision=bfloat", "bfloat16"),
+        ("beta=-1", "0 or more"),
+        ("seed=100000000000000000000", "from 0 to"),
         ("size=48", "choose size"),
         ("channels=[16, 32, 64, 128, 256, 512]", "layers"),
         ("sigma=-1", "sigma"),
@@ -189,16 +192,33 @@ def test_settings_that_cannot_be(vaelib, setting, part):
     refused(vaelib("train", "faces32", "--set", setting, "--out", "run"), part)
 
 
-def test_a_mistake_in_the_settings_leaves_no_run_in_the_way(vaelib, folder, tmp_path):
-    refused(vaelib("train", "faces32", "--out", "run", *settings("model=VEA", f"dataset={folder}")))
+@pytest.mark.parametrize("setting", ["model=VEA", "precision=half", "epochs=0", "batch_size=500", "latent_dim=500"])
+def test_a_mistake_in_the_settings_leaves_no_run_in_the_way(vaelib, folder, tmp_path, setting):
+    refused(vaelib("train", "faces32", "--out", "run", *settings(f"dataset={folder}", setting)))
     assert vaelib("train", "faces32", "--out", "run", *settings("epochs=1", f"dataset={folder}"))[0] == 0
 
 
 def test_outputs_are_refused_before_the_work(vaelib, trained, tmp_path):
     refused(vaelib("generate", trained, "-o", "nowhere/a.png"), "does not exist")
     refused(vaelib("generate", trained, "-o", "a.txt"), "a.txt")
+    refused(vaelib("generate", trained, "-o", "a.xbm"), "a.xbm")
     refused(vaelib("train", "faces32", "--out", "nowhere/run"), "does not exist")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_take_the_place_of_nothing_else(vaelib, trained, folder, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    refused(vaelib("generate", trained, "-o", "folder.png"), "is a folder")
+    (tmp_path / "file").write_text("precious")
+    refused(vaelib("train", "faces32", "--out", "file", *settings(f"dataset={folder}")), "a file is in the way")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_damaged_record_is_named_and_kept(vaelib, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "metrics.json").write_text("{")
+    refused(vaelib("train", "faces32", "--out", run, "--resume"), "metrics.json", "not valid JSON")
+    assert (run / "metrics.json").read_text() == "{"
 
 
 def test_a_finished_run_is_not_overwritten(vaelib, trained, folder):
@@ -212,7 +232,33 @@ def test_inputs_that_are_no_images(vaelib, trained, tmp_path):
     refused(vaelib("reconstruct", trained, "note.png"), "note.png")
     refused(vaelib("reconstruct", trained, "absent.png"), "absent.png")
     refused(vaelib("interpolate", trained, "note.png"), "two ends")
-    refused(vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", "a,b"), "numbers")
+    for strengths in ("a,b", "1,nan"):
+        refused(vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", strengths), "numbers")
+
+
+def test_a_data_set_that_is_gone_is_named(vaelib, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(re.sub(r'dataset = ".*"', 'dataset = "/nowhere/pictures"', config))
+    refused(vaelib("reconstruct", run), "/nowhere/pictures does not exist")
+    refused(vaelib("evaluate", run), "/nowhere/pictures does not exist")
+
+
+@pytest.mark.parametrize(("n", "pairs"), [(60, 1), (20, 0)])
+def test_few_held_out_images_make_few_pairs(vaelib, trained, folder, tmp_path, n, pairs):
+    """Of 60 images, 3 are held out for the validation; of 20 it is one."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(folder.rglob("*.png"))[:n]:
+        shutil.copy(path, few / path.name)
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace(str(folder), str(few)))
+    if not pairs:
+        refused(vaelib("interpolate", run), "name the two images")
+    else:
+        assert vaelib("interpolate", run, "--steps", 3)[0] == 0
+        assert Image.open(tmp_path / "interpolation.png").size == (2 * (3 * 34 + 2), 72)
 
 
 def test_a_run_without_attributes_cannot_be_edited(vaelib, folder, tmp_path):

@@ -80,11 +80,23 @@ def test_a_picture_is_written_in_the_format_of_its_suffix(tmp_path, name):
         assert again.format != "PNG" or np.array_equal(np.array(again), np.array(picture))
 
 
-@pytest.mark.parametrize("name", ["grid.xyz", "grid", "grid.mpg", "grid.psd"])  # Pillow reads the last two
+@pytest.mark.parametrize("name", ["grid.xyz", "grid", "grid.psd", "grid.xbm"])  # of which Pillow reads the last two
 def test_a_name_that_is_no_pictures_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=rf"{name} does not end .*call it something\.png"):
         images.save(Image.new("RGB", (4, 4)), tmp_path / name)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_picture_does_not_take_the_place_of_a_folder(tmp_path):
+    (tmp_path / "grid.png").mkdir()
+    with pytest.raises(UserError, match=r"grid\.png is a folder: give the picture another name"):
+        images.save(Image.new("RGB", (4, 4)), tmp_path / "grid.png")
+
+
+@pytest.mark.parametrize("suffix", sorted(images.FORMATS))
+def test_every_format_takes_a_picture_in_colour(tmp_path, suffix):
+    images.save(Image.new("RGB", (4, 4), "red"), tmp_path / f"grid{suffix}")
+    assert (tmp_path / f"grid{suffix}").stat().st_size > 0
 
 
 def test_an_animation_holds_every_frame_and_its_last_one_for_a_second(tmp_path):

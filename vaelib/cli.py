@@ -5,9 +5,12 @@ Each verb imports what it needs when it runs, so that `vaelib --help` answers be
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -99,11 +102,11 @@ def generate(
     run: Run,
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or what was fitted to the codes.")] = Prior.gmm,
-    seed: Annotated[int, typer.Option(help="The same seed, the same images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same images.")] = 0,
     output: Output = Path("samples.png"),
 ) -> None:
     """Draw new images from a prior."""
-    _draw(output, "samples", run, n, prior.value, seed)
+    _draw(output, lambda demos: demos.samples(run, n, prior.value, seed))
 
 
 @app.command()
@@ -111,7 +114,7 @@ def reconstruct(
     run: Run, image: Images = None, output: Output = Path("reconstructions.png"), root: Root = None
 ) -> None:
     """Show images above their reconstructions."""
-    _draw(output, "reconstructions", run, image, root)
+    _draw(output, lambda demos: demos.reconstructions(run, image, root))
 
 
 @app.command()
@@ -126,8 +129,10 @@ def interpolate(
     root: Root = None,
 ) -> None:
     """Walk from image to image through latent space; an output that ends in .gif becomes an animation."""
-    what = "animated_interpolation" if output.suffix.lower() == ".gif" else "interpolation"
-    _draw(output, what, run, ends, steps, method.value, root)
+    if output.suffix.lower() == ".gif":
+        _draw(output, lambda demos: demos.animated_interpolation(run, ends, steps, method.value, root))
+    else:
+        _draw(output, lambda demos: demos.interpolation(run, ends, steps, method.value, root))
 
 
 @app.command()
@@ -140,7 +145,8 @@ def manipulate(
     root: Root = None,
 ) -> None:
     """Add an attribute to images, or take it away: one row an image, one column a strength."""
-    _draw(output, "manipulation", run, image, attribute, _numbers(strengths), root)
+    multiples = _numbers(strengths)
+    _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root))
 
 
 @app.command()
@@ -157,13 +163,13 @@ def evaluate(
         print(f"{name:<28} {value:.3g}" if isinstance(value, float) else f"{name:<28} {value}")
 
 
-def _draw(output: Path, what: str, *arguments: object) -> None:
-    """Make what the function `what` of `vaelib.demos` shows, and write it: a list of pictures as an animation."""
+def _draw(output: Path, make: Callable[[ModuleType], object]) -> None:
+    """Write what `make` gets out of `vaelib.demos`, which is imported here: a picture, or a list of them, animated."""
     require_folder_of(output)
     from . import demos, images
 
-    images.require_format(output)
-    made = getattr(demos, what)(*arguments)
+    images.require_picture_name(output)
+    made = make(demos)
     save = images.save_gif if isinstance(made, list) else images.save
     save(made, output)
     print(output)
@@ -171,11 +177,12 @@ def _draw(output: Path, what: str, *arguments: object) -> None:
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UserError(
-            f"--strengths takes numbers with commas between them and was given {text!r}: try -2,0,2."
-        ) from error
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not (numbers and all(map(math.isfinite, numbers))):
+        raise UserError(f"--strengths takes numbers with commas between them and was given {text!r}: try -2,0,2.")
+    return numbers
 
 
 def _flat(figures: dict, prefix: str = "") -> list[tuple[str, object]]:

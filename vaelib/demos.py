@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import checkpoints, data, experiments, images, latent
 from .data.celeba import CROP
-from .data.decode import decode
+from .data.decode import FORMATS, decode
 from .errors import UserError
 from .models import VAE, LatentModel
 from .priors import StandardNormal
@@ -74,7 +74,10 @@ def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root:
     if ends and len(ends) != 2:
         raise UserError(f"An interpolation has two ends and {len(ends)} were given: name two images, or none.")
     model = checkpoints.load(run)
-    z = _encode(model, _inputs(run, ends, root, 2 * PAIRS))
+    x = _inputs(run, ends, root, 2 * PAIRS)
+    if len(x) < 2:
+        raise UserError(f"The data set of {run} holds out one image alone: name the two images to walk between.")
+    z = _encode(model, x[: len(x) // 2 * 2])
     paths = [latent.interpolate(z0, z1, steps, method) for z0, z1 in zip(z[::2], z[1::2], strict=True)]
     return torch.stack([model.decode(path) for path in paths])
 
@@ -113,7 +116,7 @@ def open_image(path: Path, size: int) -> Tensor:
     """
     try:
         content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             crop = CROP if image.size == ALIGNED else None
         return torch.from_numpy(decode(content, size, crop) / 255.0).float()
     except Exception as error:  # Pillow raises errors of a dozen kinds for damaged bytes

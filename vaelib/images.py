@@ -13,6 +13,18 @@ from torch import Tensor
 from .errors import UserError
 from .files import atomic_write
 
+FORMATS = {  # those that hold a picture in colour, by the suffixes of their files
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".pdf": "PDF",
+}
+
 
 def grid(images: Tensor, columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
     """Images (N, 3, H, W) in [0, 1] in rows of `columns`, on white, each pixel drawn `scale` pixels wide."""
@@ -55,18 +67,16 @@ def titled(picture: Image.Image, titles: Sequence[str], size: int = 16) -> Image
 
 def save(picture: Image.Image, path: str | Path) -> None:
     """Write a picture in the format that the suffix of `path` names. Raises `UserError` if it names none."""
-    require_format(path)
-    _write(path, picture, _format(path))
+    require_picture_name(path)
+    _write(path, picture, FORMATS[Path(path).suffix.lower()])
 
 
-def require_format(path: str | Path) -> None:
-    """Raise `UserError` unless the suffix of `path` names a picture format: asked before long work, not after it."""
-    if _format(path) not in Image.SAVE:  # Pillow reads more formats than it writes
+def require_picture_name(path: str | Path) -> None:
+    """Raise `UserError` unless a picture can be called `path`: asked before long work, not after it."""
+    if Path(path).suffix.lower() not in FORMATS:
         raise UserError(f"{path} does not end in the name of a picture format: call it something.png.")
-
-
-def _format(path: str | Path) -> str | None:
-    return Image.registered_extensions().get(Path(path).suffix.lower())
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: give the picture another name.")
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second: float = 8) -> None:
