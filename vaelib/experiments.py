@@ -15,6 +15,8 @@ from .errors import UserError, unknown
 from .files import atomic_write
 
 MODELS = {"VAE": models.VAE, "AutoEncoder": models.AutoEncoder}
+SHIPPED = Path(__file__).parent / "shipped"  # one folder for each checkpoint that comes with the package
+CONFIG = "config.toml"  # in a run's folder: the settings that it was started with
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,6 @@ class Experiment:
 
 
 KEYS = {field.name: field for field in dataclasses.fields(Experiment)}
-
-
-SHIPPED = Path(__file__).parent / "shipped"  # one folder for each checkpoint that comes with the package
-CONFIG = "config.toml"  # in a run's folder: the settings that it was started with
 
 
 def folder() -> Path:
