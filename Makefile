@@ -6,6 +6,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
+# Threads that wait for each other shall sleep: on a busy machine, spinning ones make a chapter ten times slower.
+export OMP_WAIT_POLICY ?= passive
+
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 

@@ -3,10 +3,10 @@
     python benchmarks/throughput.py                    the embedded faces: needs no data
     python benchmarks/throughput.py --dataset celeba   real CelebA, under VAELIB_DATA
 
-Both train the network of an experiment (celeba64 unless another is named) on the same images in batches of the same
-size, in turn, for several rounds: machines change their speed from minute to minute, so only the ratio within a round
-means anything. The plain loop reads images of the prepared cache too; it lacks the memory format, the precision and
-the fused optimiser that `training.fit` chooses.
+Both train the network of an experiment (celeba64 unless another is named) on the same images, unflipped, in batches of
+the same size, in turn, for several rounds: machines change their speed from minute to minute, so only the ratio within
+a round means anything. The plain loop reads images of the prepared cache too; it lacks the memory format, the precision
+and the fused optimiser that `training.fit` chooses.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class VaelibLoop:
         device = self.accelerator.device
         self.model = experiment.build_model().to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
-        self.batches = data.loader(
-            images, experiment.batch_size, shuffle=True, device=device, flip=experiment.flip, drop_last=True
-        )
+        self.batches = data.loader(images, experiment.batch_size, shuffle=True, device=device, drop_last=True)
 
     def epoch(self) -> None:
         training.train_epoch(self.model, self.batches, self.optimizer, self.settings, self.accelerator, 0, False)

@@ -1,6 +1,10 @@
 """What `pytest --nbval` needs to know about the chapters."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in the Makefile, for the kernels that nbval starts
 
 SECONDS_FOR_AN_OUTPUT = 60  # nbval gives up after 5, and a training cell is silent for longer
 

@@ -60,7 +60,8 @@ class Gaussian:
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
-        return _gaussian_nll(x, x_hat, torch.as_tensor(self.sigma, dtype=x_hat.dtype, device=x_hat.device))
+        sigma = torch.as_tensor(self.sigma, dtype=x_hat.dtype, device=x_hat.device)
+        return _gaussian_nll(squared_error(x, x_hat), sigma, _values(x))
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ class OptimalGaussian:
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
-        return _gaussian_nll(x, x_hat, self.sigma(x, x_hat))
+        error = squared_error(x, x_hat)  # taken once: on a CPU each pass over the pixels costs time
+        return _gaussian_nll(error, _root_mean(error, _values(x)), _values(x))
 
     def sigma(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """The root-mean-square error of the batch, a scalar in units of pixels in [0, 1]."""
-        # Detached: at the optimum the derivative by sigma is zero, so no gradient is lost.
-        return (x - x_hat).detach().square().mean().sqrt().clamp(min=SMALLEST_SIGMA)
+        return _root_mean(squared_error(x, x_hat), _values(x))
 
     def fixed(self, x: Tensor, x_hat: Tensor) -> Gaussian:
         """The Gaussian that has this batch's sigma for good: what held-out images must be judged by."""
@@ -130,7 +131,21 @@ def warm_up(step: int, steps: int, beta: float = 1.0) -> float:
     return beta if step >= steps else beta * step / steps
 
 
-def _gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor) -> Tensor:
-    squared_error = (x - x_hat).square().flatten(1).sum(1)  # (B,)
-    pixels = math.prod(x.shape[1:])
-    return 0.5 * squared_error / sigma**2 + pixels * (sigma.log() + 0.5 * math.log(2 * math.pi))
+def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
+    """The squared error per image, (B,), summed over pixels and channels."""
+    return (x - x_hat).square().flatten(1).sum(1)
+
+
+def _root_mean(error: Tensor, values: int) -> Tensor:
+    """The root of the mean over images and their `values`, from squared errors (B,): the optimal sigma, a scalar."""
+    # Detached: at the optimum the derivative of the nll by sigma is zero, so no gradient is lost.
+    return (error.detach().mean() / values).sqrt().clamp(min=SMALLEST_SIGMA)
+
+
+def _gaussian_nll(error: Tensor, sigma: Tensor, values: int) -> Tensor:
+    return 0.5 * error / sigma**2 + values * (sigma.log() + 0.5 * math.log(2 * math.pi))
+
+
+def _values(x: Tensor) -> int:
+    """Pixels times channels of one image of x (B, 3, H, W)."""
+    return math.prod(x.shape[1:])
