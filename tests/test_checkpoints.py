@@ -288,6 +288,12 @@ def test_statistics_of_two_sizes_are_refused(run, cut):
         checkpoints.load_statistics(run)
 
 
+def test_statistics_of_another_model_are_refused(run):
+    checkpoints.save_statistics(run, statistics(dim=6))
+    with pytest.raises(UserError, match=r"inconsistent \(mean is \(6,\) and should be \(5,\)\)"):
+        checkpoints.load_statistics(run)
+
+
 def test_statistics_that_are_not_finite_are_refused(run):
     saved = statistics()
     saved.priors["gmm"].weights[0] = float("nan")

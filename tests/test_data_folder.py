@@ -130,6 +130,17 @@ def test_a_file_that_is_no_zip(tmp_path):
         load(tmp_path / "pets.zip")
 
 
+def test_a_zip_of_a_version_that_is_unknown(tmp_path):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", picture())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 254  # the version that is needed to unpack it
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"pets.zip is not a complete zip"):
+        load(path)
+
+
 def test_pixels_of_every_kind_of_image():
     """Each is a plain colour, so one pixel tells."""
     grey16 = Image.fromarray(np.full((40, 40), 128 * 257, dtype=np.uint16))

@@ -118,16 +118,16 @@ def load_statistics(name: str | Path) -> Statistics:
             for name, kind in PRIORS.items()
         }
         statistics = Statistics(fitted, float(about["sigma"]), list(about["attribute_names"]), tensors["directions"])
-        _require_agreement(statistics)
+        _require_agreement(statistics, read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"])
         return statistics
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
 
 
-def _require_agreement(statistics: Statistics) -> None:
-    """Raise `ValueError` unless all tensors are finite, of one latent dimension, and have a direction for each name."""
+def _require_agreement(statistics: Statistics, d: int) -> None:
+    """Raise `ValueError` unless all is finite and of the model's latent dimension d, with a direction for each name."""
     gaussian, mixture = (statistics.priors[name].tensors() for name in ("gaussian", "gmm"))
-    k, d = len(mixture["weights"]), len(gaussian["mean"])
+    k = len(mixture["weights"])
     shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
     expected = {name: (tensor, shapes[name]) for name, tensor in (gaussian | mixture).items()}
     if statistics.attribute_names:

@@ -62,7 +62,7 @@ class Archive:
         self.path = Path(path).absolute()
         try:
             self._zip = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
             raise DamagedZip(f"{self.path} {_looks_like(self.path)}") from error
         names = (info.filename for info in self._zip.infolist() if not info.is_dir())
         self.files = sorted(name for name in names if not any(_hidden(part) for part in PurePosixPath(name).parts))
