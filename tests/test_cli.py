@@ -154,6 +154,13 @@ def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_pat
     assert f"{figures['evaluation']['psnr']:.3g}" in printed
 
 
+def test_an_evaluation_that_cannot_be_written_is_printed_all_the_same(trained, vaelib, monkeypatch, capsys, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    (run / "metrics.json").write_text("{")
+    assert call(monkeypatch, "evaluate", run, "--dataset", "faces") == 2
+    assert "psnr" in capsys.readouterr().out
+
+
 def test_an_autoencoder_has_no_likelihood_figures(vaelib, folder, tmp_path, monkeypatch):
     assert vaelib("train", "faces32", "--out", "ae", *settings(f"dataset={folder}", "model=AutoEncoder"))[0] == 0
     assert vaelib("generate", "ae", "-n", 4)[0] == 0

@@ -161,6 +161,7 @@ def evaluate(
     figures = runs.evaluate_run(run, dataset, root)
     for name, value in _flat(figures):
         print(f"{name:<28} {value:.3g}" if isinstance(value, float) else f"{name:<28} {value}")
+    runs.write_metrics(run, {"evaluation": figures})  # after the table, which is not to be lost if writing is refused
 
 
 def _draw(output: Path, make: Callable[[ModuleType], object]) -> None:

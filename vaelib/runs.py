@@ -128,7 +128,7 @@ def hardware() -> str:
 def evaluate_run(
     name: str | Path, dataset: str | None = None, root: str | Path | None = None, progress: bool = True
 ) -> dict:
-    """Evaluate a run or a shipped checkpoint on the validation images of its own data set, or of another one."""
+    """Figures of a run or a shipped checkpoint on the validation images of its own data set, or of another one."""
     run = checkpoints.run_folder(name)
     experiment = experiments.read(run / experiments.CONFIG)
     model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
@@ -136,14 +136,12 @@ def evaluate_run(
     train_set, held_out = (
         data.load(dataset or experiment.dataset, experiment.size, split, root, progress) for split in ("train", "valid")
     )
-    figures = evaluate(model, train_set, held_out, statistics)
-    write_metrics(run, {"evaluation": figures})
-    return figures
+    return evaluate(model, train_set, held_out, statistics)
 
 
-def write_metrics(run: str | Path, figures: dict) -> None:
-    """Merge `figures` into RUN/metrics.json."""
-    path = Path(run) / METRICS
+def write_metrics(name: str | Path, figures: dict) -> None:
+    """Merge `figures` into the metrics.json of a run or a shipped checkpoint."""
+    path = checkpoints.run_folder(name) / METRICS
     try:
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
