@@ -6,8 +6,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
-# Threads that wait for each other shall sleep: on a busy machine, spinning ones make a chapter ten times slower.
-export OMP_WAIT_POLICY ?= passive
+# Threads that wait for each other shall spin briefly and then sleep: by default they spin for so long that a chapter
+# takes several times as long on a busy machine.
+export GOMP_SPINCOUNT ?= 30000
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

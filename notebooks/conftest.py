@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in the Makefile, for the kernels that nbval starts
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as in the Makefile, for the kernels that nbval starts
 
 SECONDS_FOR_AN_OUTPUT = 60  # nbval gives up after 5, and a training cell is silent for longer
 

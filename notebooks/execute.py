@@ -92,7 +92,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         coalesce_streams=True,
         store_widget_state=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # the kernel's remarks on its transport are not for the reader
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # readers need not see what it says of its transport
         resources={"metadata": {"path": str(folder)}},
     ).execute()
 
