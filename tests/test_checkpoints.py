@@ -278,6 +278,16 @@ def test_incomplete_statistics_are_refused(run, lost):
         checkpoints.load_statistics(run)
 
 
+@pytest.mark.parametrize("name", ["gmm.covariances", "gaussian.covariance"])
+def test_a_covariance_that_is_none_is_refused(run, name):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: -value if key == name else value.clone() for key, value in tensors.items()})
+    with pytest.raises(UserError, match=r"inconsistent .*positive-definite"):
+        checkpoints.load_statistics(run)
+
+
 @pytest.mark.parametrize("cut", ["gmm.means", "gaussian.covariance", "directions"])
 def test_statistics_of_two_sizes_are_refused(run, cut):
     checkpoints.save_statistics(run, statistics())

@@ -149,9 +149,9 @@ def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_pat
     assert call(monkeypatch, "evaluate", run, "--dataset", "faces") == 0
     printed = capsys.readouterr().out
     figures = json.loads((run / "metrics.json").read_text())
-    assert {"training", "evaluation"} <= set(figures)
-    assert figures["evaluation"]["iwae_bound"] > figures["evaluation"]["elbo_on_the_same"]
-    assert f"{figures['evaluation']['psnr']:.3g}" in printed
+    assert {"training", "evaluation on faces"} <= set(figures)
+    assert figures["evaluation on faces"]["iwae_bound"] > figures["evaluation on faces"]["elbo_on_the_same"]
+    assert f"{figures['evaluation on faces']['psnr']:.3g}" in printed
 
 
 def test_an_evaluation_that_cannot_be_written_is_printed_all_the_same(trained, vaelib, monkeypatch, capsys, tmp_path):
@@ -165,7 +165,7 @@ def test_an_autoencoder_has_no_likelihood_figures(vaelib, folder, tmp_path, monk
     assert vaelib("train", "faces32", "--out", "ae", *settings(f"dataset={folder}", "model=AutoEncoder"))[0] == 0
     assert vaelib("generate", "ae", "-n", 4)[0] == 0
     assert vaelib("evaluate", "ae", "--dataset", "faces")[0] == 0
-    assert "kl" not in json.loads((tmp_path / "ae" / "metrics.json").read_text())["evaluation"]
+    assert "kl" not in json.loads((tmp_path / "ae" / "metrics.json").read_text())["evaluation on faces"]
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------

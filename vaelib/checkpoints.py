@@ -120,7 +120,7 @@ def load_statistics(name: str | Path) -> Statistics:
         statistics = Statistics(fitted, float(about["sigma"]), list(about["attribute_names"]), tensors["directions"])
         _require_agreement(statistics, read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"])
         return statistics
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, torch.linalg.LinAlgError) as error:
         raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
 
 
@@ -137,6 +137,8 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
             raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
         if not tensor.isfinite().all():
             raise ValueError(f"{name} is not finite")
+    for prior in statistics.priors.values():
+        prior.sample(1)  # raises LinAlgError where a covariance is none
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:

@@ -155,13 +155,14 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Another data set than the run's own.")] = None,
     root: Root = None,
 ) -> None:
-    """Measure a run on held-out images: a table, and metrics.json in the run."""
+    """Measure a run on held-out images: a table, and metrics.json in the run. A shipped record is left as it is."""
     from . import runs
 
     figures = runs.evaluate_run(run, dataset, root)
     for name, value in _flat(figures):
         print(f"{name:<28} {value:.3g}" if isinstance(value, float) else f"{name:<28} {value}")
-    runs.write_metrics(run, {"evaluation": figures})  # after the table, which is not to be lost if writing is refused
+    if Path(run).is_dir():  # after the table, which is not to be lost if writing is refused
+        runs.write_metrics(run, {f"evaluation on {dataset}" if dataset else "evaluation": figures})
 
 
 def _draw(output: Path, make: Callable[[ModuleType], object]) -> None:

@@ -58,7 +58,8 @@ def explained_disk_errors(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"The disk is full, so {path} was not written: free some space and run the same command again."
+                f"The disk is full, so {path} was not written: free some space and give the command again, a training "
+                "with --resume."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(
