@@ -7,6 +7,7 @@ import os
 import pickle
 import resource
 import struct
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -382,18 +383,23 @@ def test_resuming_a_truncated_file_is_refused(tmp_path):
         checkpoints.load_resume(tmp_path, *optimized())
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """No file may grow beyond 4 kB: the kernel refuses the rest of a longer one, as it does on a full disk."""
+    """No file may grow beyond 4 kB: the kernel refuses the rest of a longer one, as it does on a full disk.
+
+    Only for a moment, since the limit holds for all files of the process: pytest's own log may be one.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_old_checkpoint(run, small_disk):
-    before = (run / checkpoints.MODEL).read_bytes()
-    with pytest.raises(OSError, match="File too large"):
-        checkpoints.save(run, trained(seed=1))
+def test_a_full_disk_leaves_the_old_checkpoint(run):
+    before, another = (run / checkpoints.MODEL).read_bytes(), trained(seed=1)
+    with small_disk(), pytest.raises(OSError, match="File too large"):
+        checkpoints.save(run, another)
     assert [path.name for path in run.iterdir()] == [checkpoints.MODEL]
     assert (run / checkpoints.MODEL).read_bytes() == before
