@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab notebooks lint clean
+.PHONY: help setup book test pictures lab notebooks lint clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -25,14 +25,19 @@ setup: $(INSTALLED)  ## create .venv and install the course into it (the other t
 book: $(INSTALLED)  ## build the site into _build/html, from the outputs stored in the notebooks
 	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 
-test: $(INSTALLED)  ## run all tests: those of the library, then every notebook against its stored outputs
+test: $(INSTALLED) pictures  ## run all tests: those of the library, then every notebook against its stored outputs
 	$(BIN)/python -m pytest tests
 	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
 
-lab: $(INSTALLED)  ## open the notebooks in JupyterLab
+# Drawn once, here, where a bar shows how far they are: the chapters load them in silence.
+pictures: $(INSTALLED)
+	$(BIN)/vaelib prepare faces --size 32
+	$(BIN)/vaelib prepare objects
+
+lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-notebooks: $(INSTALLED)  ## execute all notebooks again, in place
+notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python notebooks/execute.py
 
 lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting
