@@ -4,8 +4,9 @@
 #     VAELIB_DATA=packed OUT=results bash benchmarks/gpu.sh
 #
 # VAELIB_DATA holds CelebA, in full or as benchmarks/pack_images.py packs it; nothing needs to be installed beyond the
-# packages of pyproject.toml. OUT gets throughput-DATASET.json, a log of everything, and NAME.tar for each run: its small form as
-# benchmarks/ship.py makes it. Runs train side by side, since a network of this size does not fill a large GPU.
+# packages of pyproject.toml. OUT gets throughput-DATASET.json, a log of everything, and NAME.tar for each run: its
+# small form as benchmarks/ship.py makes it. Runs train side by side: a network of this size does not fill a large GPU.
+# For CIFAR-10: DATASETS=cifar10 RUNS="cifar10 cifar10-ae" EPOCHS=60.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 : "${VAELIB_DATA:?must name the folder with the data}" "${OUT:?must name the folder for the results}"
@@ -16,10 +17,10 @@ PYTHON=${PYTHON:-python3}
 work=$(mktemp -d)
 mkdir -p "$OUT"
 
-one() {  # train, and pack even what was stopped by the limit: every epoch leaves a model
+one() {  # train and pack
   local name=$1 run=$work/$1
-  timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --out "$run" 2>&1 | tail -n 25
-  "$PYTHON" benchmarks/ship.py "$run" "$work/small/$name" && tar -cf "$OUT/$name.tar" -C "$work/small" "$name"
+  timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --out "$run" &&
+    "$PYTHON" benchmarks/ship.py "$run" "$work/small/$name" && tar -cf "$OUT/$name.tar" -C "$work/small" "$name"
 }
 
 {
