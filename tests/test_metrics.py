@@ -86,6 +86,77 @@ def test_frechet_distance_needs_two_examples():
         metrics.frechet_distance(torch.zeros(1, 3), torch.zeros(5, 3))
 
 
+# Precision, recall, nearest neighbours
+
+
+def line(*places):
+    """Features of one dimension."""
+    return torch.tensor(places, dtype=torch.float32)[:, None]
+
+
+def test_precision_and_recall_on_a_line():
+    real, fake = line(0, 1, 2, 3), line(3.5, 4.5, 10, 20)
+    # k = 1, radii around real: 1 each, so 3.5 alone lies within; radii around fake: 1, 1, 5.5, 10, so 3 is covered.
+    assert metrics.precision_recall(real, fake, k=1) == (1 / 4, 1 / 4)
+    # k = 2, radii around real: 2, 1, 1, 2, so 3.5 and 4.5; around fake: 6.5, 5.5, 6.5, 15.5, so all four.
+    assert metrics.precision_recall(real, fake, k=2) == (2 / 4, 1)
+
+
+def test_precision_and_recall_change_places_with_the_sets():
+    real, fake = torch.randn(80, 4, generator=noise()), 0.5 * torch.randn(60, 4, generator=noise(1))
+    precision, recall = metrics.precision_recall(real, fake)
+    assert metrics.precision_recall(fake, real) == (recall, precision)
+    assert precision > recall + 0.1  # samples that vary too little: each looks real, and they cover little
+
+
+def test_precision_and_recall_of_a_set_with_itself_and_with_one_far_away():
+    a = torch.randn(300, 5, generator=noise())
+    assert metrics.precision_recall(a, a) == (1, 1)
+    assert metrics.precision_recall(a, a + 100) == (0, 0)
+
+
+def test_a_sample_of_half_of_the_modes_has_half_of_the_recall():
+    real = torch.cat([torch.randn(200, 2, generator=noise()) + centre for centre in (0, 1000)])
+    precision, recall = metrics.precision_recall(real, real[:200])
+    assert (precision, recall) == (1, 0.5)
+
+
+def test_precision_and_recall_agree_with_the_definition_written_out():
+    real, fake = (torch.randn(n, 3, generator=noise(n), dtype=torch.float64) for n in (40, 30))
+
+    def share_within(queries, examples):
+        radii = [sorted((one - other).norm() for other in examples)[3] for one in examples]  # [0] is `one` itself
+        return np.mean([any((q - e).norm() <= r for e, r in zip(examples, radii, strict=True)) for q in queries])
+
+    expected = share_within(fake, real), share_within(real, fake)
+    assert 0 < min(expected) < max(expected) < 1
+    assert metrics.precision_recall(real, fake, k=3) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n", "k"), [(3, 3), (5, 0)])
+def test_precision_and_recall_need_neighbours(n, k):
+    with pytest.raises(UserError, match="neighbours are not to be had"):
+        metrics.precision_recall(torch.zeros(n, 2), torch.zeros(9, 2), k)
+
+
+def test_the_nearest_example_and_its_distance():
+    distances, rows = metrics.nearest(line(0.1, 4, -7), line(0, 1, 5))
+    torch.testing.assert_close(distances, torch.tensor([0.1, 1.0, 7.0]))
+    assert rows.tolist() == [0, 2, 0]
+
+
+def test_a_copy_is_found_at_distance_zero_among_many_rows():
+    examples = 100 + torch.randn(1000, 64, generator=noise())
+    distances, rows = metrics.nearest(examples.flip(0), examples)
+    assert distances.max() < 1e-4 and distances.dtype == torch.float32
+    assert torch.equal(rows, torch.arange(1000).flip(0))
+
+
+def test_there_is_no_nearest_of_none():
+    with pytest.raises(UserError, match="at least one"):
+        metrics.nearest(line(1), torch.empty(0, 1))
+
+
 # Bounds of the likelihood
 
 SIGMA = 0.4

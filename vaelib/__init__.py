@@ -7,9 +7,11 @@ Read it from the ground floor up; a module imports only from the floors below it
     2  data, models, losses, images                     the ingredients
     3  latent, priors, metrics, experiments, records    what is done with codes; settings by name; pictures of a run
     4  checkpoints                                      a model and what belongs to it, on disk
-    5  training, evaluation                             the loop; the figures of a trained model
-    6  runs, demos, plotting, claims                    a run from start to end; what it can show; figures; claims
-    7  exercises, cli                                   what a person answers and types
+    5  training                                         the loop
+    6  attributes                                       the network that judges faces
+    7  evaluation                                       the figures of a trained model
+    8  runs, demos, plotting, claims                    a run from start to end; what it can show; figures; claims
+    9  exercises, cli                                   what a person answers and types
 
 A module is imported when it is first used, so that `import vaelib` and `vaelib --help` do not wait for torch.
 """

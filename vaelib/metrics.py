@@ -1,4 +1,4 @@
-"""How good a model is: bounds of the likelihood in nats, active units, distances between sets of images.
+"""How good a model is: bounds of the likelihood in nats, active units, distances between sets of images and within.
 
 Every figure here can be checked against a closed form, and the tests do.
 """
@@ -6,6 +6,7 @@ Every figure here can be checked against a closed form, and the tests do.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Self
 
 import torch
@@ -80,6 +81,43 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 def _symmetric_root(covariance: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(covariance)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+    """Precision: the share of `fake` that looks real. Recall: the share of `real` that `fake` covers.
+
+    Features (N, D) and (M, D). A set's support is taken to be the balls around its examples that reach to their k-th
+    nearest neighbour in the set; precision is the share of `fake` within the support of `real`, recall the reverse
+    (Kynkäänniemi et al. 2019). Both fall as the sets get smaller: compare values of equal N, M and k only.
+
+    Raises `UserError` if a set has fewer than k + 1 examples.
+    """
+    if k < 1 or min(len(real), len(fake)) <= k:
+        raise UserError(
+            f"{k} neighbours are not to be had in sets of {len(real)} and {len(fake)}: give more, or lower k."
+        )
+    return _share_within(fake, real, k), _share_within(real, fake, k)
+
+
+def _share_within(queries: Tensor, examples: Tensor, k: int) -> float:
+    """The share of queries that lie in the ball of at least one example."""
+    # The nearest to an example is itself, at distance 0, which does not count as a neighbour.
+    radii = torch.cat([own.kthvalue(k + 1).values for own in _distances(examples, examples)])
+    return torch.cat([(away <= radii).any(1) for away in _distances(queries, examples)]).float().mean().item()
+
+
+def nearest(queries: Tensor, examples: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest of `examples` (M, D) to each of `queries` (N, D): Euclidean distances (N,) and row numbers (N,)."""
+    if not len(examples):
+        raise UserError("There is no example that a query could be near to: give at least one.")
+    found = [away.min(1) for away in _distances(queries, examples)]
+    return torch.cat([part.values for part in found]).to(queries.dtype), torch.cat([part.indices for part in found])
+
+
+def _distances(a: Tensor, b: Tensor, rows: int = 256) -> Iterator[Tensor]:
+    """Euclidean distances from a few rows of a at a time to all of b, so that the memory never holds all pairs."""
+    b = b.double()  # the distance of neighbours is a small difference of large products
+    return (torch.cdist(part, b) for part in a.double().split(rows))
 
 
 class PixelFeatures:
