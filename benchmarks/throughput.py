@@ -1,117 +1,267 @@
-"""How many images a second training takes in: vaelib's loop against the same network in plain float32 NCHW.
+"""How many images a second a training takes in: vaelib's loop against what people use instead, and what is attainable.
 
-    python benchmarks/throughput.py                    the embedded faces: needs no data
-    python benchmarks/throughput.py --dataset celeba   real CelebA, under VAELIB_DATA
+    python benchmarks/throughput.py                       the experiment celeba64 on real CelebA, under VAELIB_DATA
+    python benchmarks/throughput.py --dataset faces       the embedded faces: needs no data, has no JPEG files
+    python benchmarks/throughput.py --set precision=float32
 
-Both train the network of an experiment (celeba64 unless another is named) on the same images, unflipped, in batches of
-the same size, in turn, for several rounds: machines change their speed from minute to minute, so only the ratio within
-a round means anything. The plain loop reads images of the prepared cache too; it lacks the memory format, the precision
-and the fused optimiser that `training.fit` chooses.
+The contenders (contenders.py) train the network of the experiment on the same images in batches of the same size, each
+in a process of its own so that its memory can be told, in turn, for several rounds: machines change their speed from
+minute to minute, so ratios are taken within a round. A contender that cannot run here is named and left out.
+
+pythae comes with the extra `benchmark`: pip install --constraint constraints.txt --editable '.[benchmark]'
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import statistics
-import time
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
+import attainable
+import pandas as pd
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
+from contenders import CONTENDERS, Task, copy_jpegs
 
-from vaelib import data, experiments, losses, training
-from vaelib.files import atomic_write
+from vaelib import data, experiments
+from vaelib.errors import UserError
+from vaelib.files import atomic_write, require_folder_of
 from vaelib.runs import hardware
+
+PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "pythae")
 
 
 def main() -> None:
-    """Measure, print a table, and write it as JSON if that was asked for."""
+    """Measure, print a table, and write the record as JSON if that was asked for."""
     arguments = parse_arguments()
-    experiment = experiments.load(arguments.experiment)
-    images = data.load(arguments.dataset, experiment.size).subset(arguments.batches * experiment.batch_size)
-    contenders = {"plain float32 NCHW": PlainLoop(experiment, images), "vaelib": VaelibLoop(experiment, images)}
-    for loop in contenders.values():
-        loop.epoch()  # the first pass allocates memory and chooses kernels
-    rounds = [{name: timed(loop, len(images)) for name, loop in contenders.items()} for _ in range(arguments.rounds)]
-    result = summary(rounds) | {
-        "experiment": arguments.experiment,
-        "dataset": arguments.dataset,
-        "hardware": hardware(),
-    }
-    print(json.dumps(result, indent=2))
-    if arguments.output:
-        with atomic_write(arguments.output) as partial:
-            partial.write_text(json.dumps(result, indent=2) + "\n")
+    try:
+        if arguments.output:
+            require_folder_of(arguments.output)
+        record = measure(arguments)
+        print_table(record)
+        if arguments.output:
+            with atomic_write(arguments.output) as partial:
+                partial.write_text(json.dumps(record, indent=2) + "\n")
+    except UserError as error:
+        print(f"throughput: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def parse_arguments() -> argparse.Namespace:
     """What to train on, for how long."""
-    parser = argparse.ArgumentParser(description="Compare the training throughput of vaelib and of a plain loop.")
+    parser = argparse.ArgumentParser(description="Compare the training throughput of vaelib and of what people use.")
     parser.add_argument("--experiment", default="celeba64")
-    parser.add_argument("--dataset", default="faces")
-    parser.add_argument("--batches", type=int, default=10, help="a round takes this many of each contender")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--dataset", help="another one than the experiment's")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--batches", type=int, default=20, help="a round takes this many of each contender")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="a JSON file for the record")
     return parser.parse_args()
 
 
-class VaelibLoop:
-    """`training.train_epoch` with the settings of the experiment."""
-
-    def __init__(self, experiment: experiments.Experiment, images: data.Dataset):
-        self.accelerator = Accelerator(mixed_precision="no")
-        self.settings = training.Settings(**experiment.training_settings())
-        device = self.accelerator.device
-        self.model = experiment.build_model().to(device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
-        self.batches = data.loader(images, experiment.batch_size, shuffle=True, device=device, drop_last=True)
-
-    def epoch(self) -> None:
-        training.train_epoch(self.model, self.batches, self.optimizer, self.settings, self.accelerator, 0, False)
-
-
-class PlainLoop:
-    """The loop of a first tutorial: float32, NCHW, Adam as it comes, the loss read in every step."""
-
-    def __init__(self, experiment: experiments.Experiment, images: data.Dataset):
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = experiment.build_model().to(self.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        self.images, self.batch_size = images.images, experiment.batch_size
-
-    def epoch(self) -> None:
-        self.model.train()
-        total = 0.0
-        for rows in torch.randperm(len(self.images)).split(self.batch_size):
-            x = torch.from_numpy(np.asarray(self.images[rows.numpy()])).to(self.device).float() / 255
-            x_hat, mu, logvar = self.model(x)
-            loss = -losses.elbo(x, x_hat, mu, logvar, losses.OptimalGaussian()).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item()
-
-
-def timed(loop: PlainLoop | VaelibLoop, images: int) -> float:
-    """Images per second of one pass; both loops end by reading their loss, so the device has finished."""
-    start = time.perf_counter()
-    loop.epoch()
-    return images / (time.perf_counter() - start)
-
-
-def summary(rounds: list[dict[str, float]]) -> dict:
-    """Medians over the rounds; the ratio is taken within each round first."""
-    ratios = sorted(figures["vaelib"] / figures["plain float32 NCHW"] for figures in rounds)
+def measure(arguments: argparse.Namespace) -> dict:
+    """The record of all contenders that can run here."""
+    experiment = experiments.load(arguments.experiment, arguments.overrides)
+    dataset = arguments.dataset or experiment.dataset
+    images = arguments.batches * experiment.batch_size
+    available = len(data.load(dataset, experiment.size))
+    if not 0 < images <= available or arguments.rounds < 1:
+        raise UserError(
+            f"{arguments.rounds} rounds of {arguments.batches} batches of {experiment.batch_size} images cannot be "
+            f"measured, since {dataset} has {available} images: choose other --rounds and --batches."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copied = dataset == "celeba" and copy_jpegs(data.default_root(), images, Path(folder))
+        task = Task(experiment, dataset, images, Path(folder) if copied else None, worker_counts())
+        with running(task) as runners:
+            rounds = [measure_round(runners, images) for _ in range(arguments.rounds)]
+            facts = {name: runner.finish() for name, runner in runners.items()}
     return {
-        "images_per_second": {name: round(statistics.median(r[name] for r in rounds)) for name in rounds[0]},
-        "ratio": {
-            "min": round(ratios[0], 2),
-            "median": round(statistics.median(ratios), 2),
-            "max": round(ratios[-1], 2),
-        },
-        "rounds": len(rounds),
+        "experiment": arguments.experiment,
+        "overrides": arguments.overrides,
+        "dataset": dataset,
+        "batch_size": experiment.batch_size,
+        "images_a_round": images,
+        "rounds": arguments.rounds,
+        **summary(rounds, facts),
+        "hardware": describe_hardware(),
+        "versions": versions(),
+    }
+
+
+def worker_counts() -> tuple[int, ...]:
+    """The numbers of loader processes that are worth a trial: none, half as many as cores, as many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return tuple(sorted({0, cores // 2, cores}))
+
+
+@contextlib.contextmanager
+def running(task: Task) -> Iterator[dict[str, Runner]]:
+    """The contenders that can run, warmed up one after another; the others are named with the reason.
+
+    Raises `UserError` if vaelib itself cannot.
+    """
+    runners = {}
+    try:
+        for name in CONTENDERS:
+            try:
+                runners[name] = Runner(name, task)
+            except UserError as error:
+                if name == "vaelib":
+                    raise
+                print(f"without {name}: {error}", flush=True)
+        yield runners
+    finally:
+        for runner in runners.values():
+            runner.connection.close()  # at which its process ends
+
+
+class Runner:
+    """A contender in a process of its own, which trains when it is told to and waits in between."""
+
+    def __init__(self, name: str, task: Task):
+        context = get_context("spawn")
+        self.name = name
+        self.connection, theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, name, task)).start()
+        theirs.close()
+        self.facts = self.receive()
+
+    def epoch(self) -> float:
+        """Seconds of one more pass."""
+        self.connection.send("epoch")
+        return self.receive()
+
+    def finish(self) -> dict:
+        """All that is known of the contender but its speed; it can train no more."""
+        self.connection.send("finish")
+        return self.facts | {"peak_memory_bytes": self.receive()}
+
+    def receive(self) -> object:
+        """The next answer of the process; raises `UserError` if that is one, or if there will be none."""
+        try:
+            answer = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            answer = UserError(f"The process of {self.name} has died: mend the error that is shown above.")
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+
+def serve(connection: Connection, name: str, task: Task) -> None:
+    """What the process of a `Runner` does."""
+    torch.manual_seed(task.experiment.seed)
+    try:
+        contender = CONTENDERS[name](task)
+    except UserError as error:
+        connection.send(error)
+        return
+    contender.epoch()  # the first pass allocates memory, chooses kernels and starts the loader's processes
+    flop, traffic = attainable.count(contender.epoch)
+    precision = str(contender.precision).removeprefix("torch.")
+    work = {"flop_per_image": flop / task.images, "bytes_per_image": traffic / task.images}
+    connection.send({"precision": precision, **contender.about, **work})
+    with contextlib.suppress(EOFError):  # the other end was closed before its time
+        while connection.recv() == "epoch":
+            connection.send(contender.epoch())
+        connection.send(peak_memory())
+
+
+def peak_memory() -> int | None:
+    """Bytes that this process has held at most: in the accelerator's memory, or in the main one (Linux only).
+
+    The loader's processes are not counted.
+    """
+    if PartialState().device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status")  # getrusage would also count what the parent held when it started this process
+    if not status.is_file():
+        return None
+    return 1024 * int(re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE).group(1))
+
+
+def measure_round(runners: dict[str, Runner], images: int) -> dict[str, float]:
+    """Images/s of every contender, and the ceilings of the device, right after one another."""
+    device = PartialState().device
+    speeds = {name: images / runner.epoch() for name, runner in runners.items()}
+    for precision in {runner.facts["precision"] for runner in runners.values()}:
+        speeds[precision] = attainable.matrix_product(getattr(torch, precision), device)
+    return speeds | {"copy": attainable.copy(device)}
+
+
+def summary(rounds: list[dict[str, float]], facts: dict[str, dict]) -> dict:
+    """Medians over the rounds; ratios are taken within each round first."""
+    table = pd.DataFrame(rounds)
+    ceilings = table.drop(columns=list(facts)).median()
+    results = {}
+    for name, known in facts.items():
+        speed = table[name].median()
+        ratios = table["vaelib"] / table[name]
+        results[name] = known | {
+            "images_per_second": speed,
+            "ratio_of_vaelib": {"min": ratios.min(), "median": ratios.median(), "max": ratios.max()},
+            "share_of_matrix_product": speed * known["flop_per_image"] / ceilings[known["precision"]],
+            "share_of_copy": speed * known["bytes_per_image"] / ceilings["copy"],
+        }
+    products = ceilings.drop("copy").to_dict()
+    return {"contenders": results, "attainable": {"flop_per_second": products, "bytes_per_second": ceilings["copy"]}}
+
+
+def describe_hardware() -> dict:
+    """The device, the processor's name, and the threads that torch computes with."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.is_file() else []
+    return {
+        "device": hardware(),
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "cores": max(worker_counts()),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that speed depends on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def print_table(record: dict) -> None:
+    """The record as a person reads it."""
+    print(
+        f"{record['experiment']} on {record['dataset']}, {record['images_a_round']:,} images a round in batches of "
+        f"{record['batch_size']}, medians of {record['rounds']} rounds; {record['hardware']['device']}"
+    )
+    rows = {name: row(facts) for name, facts in record["contenders"].items()}
+    print(pd.DataFrame.from_dict(rows, orient="index").to_string())
+    ceilings = record["attainable"]
+    products = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in ceilings["flop_per_second"].items())
+    print(f"attainable: matrix product {products} GFLOP/s; copy {ceilings['bytes_per_second'] / 1e9:.1f} GB/s")
+
+
+def row(facts: dict) -> dict[str, str]:
+    """A contender's line of the table."""
+    ratio, memory, speed = facts["ratio_of_vaelib"], facts["peak_memory_bytes"], facts["images_per_second"]
+    return {
+        "images/s": f"{speed:,.0f}",
+        "vaelib is faster by": f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})",
+        "peak MB": f"{memory / 1e6:,.0f}" if memory else "?",
+        "precision": facts["precision"],
+        "GFLOP/s": f"{speed * facts['flop_per_image'] / 1e9:,.0f} ({facts['share_of_matrix_product']:.0%})",
+        "GB/s": f"{speed * facts['bytes_per_image'] / 1e9:.1f} ({facts['share_of_copy']:.0%})",
     }
 
 
