@@ -1,52 +1,83 @@
 """Make the small form of a run that can be shipped: what is needed to use the model, and how it came about.
 
     python benchmarks/ship.py runs/celeba64 vaelib/shipped/celeba64
+    python benchmarks/ship.py runs/celeba128 vaelib/shipped/celeba128 --record-only
 
-Weights become float16, which halves the file and moves no pixel by a visible amount; the optimiser's state and the
-pictures of the epochs stay behind (`originals.png` shows images of the data set, which must not be passed on). The
-model card, README.md, is written from the run's own records; `vaelib evaluate` adds figures to metrics.json.
+Weights, statistics and codes become float16, which halves the files and moves no pixel by a visible amount; the
+optimiser's state and the pictures of the epochs stay behind (`originals.png` shows images of the data set, which must
+not be passed on). Three small pictures show what the model makes: samples from its best fitted prior and from N(0, I),
+and reconstructions without their originals. The model card, README.md, is written from the run's own records; `vaelib
+evaluate` adds figures to metrics.json. With --record-only the weights and all that is of no use without them stay
+behind, too.
+
+A shipped folder can be shipped onto itself: that renews its pictures and its card, and encodes the held-out images
+(under VAELIB_DATA) if it has no codes yet.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
+import sys
+import textwrap
 from pathlib import Path
 
-from vaelib import checkpoints, experiments, records, runs
-from vaelib.files import atomic_write
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vaelib import checkpoints, data, experiments, images, records, runs
+from vaelib.errors import UserError
+from vaelib.files import atomic_write, make_folder
+from vaelib.models import LatentModel, Prior
+
+GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
+LEVELS = 51  # steps from black to white in the pictures: half the file, and no eye tells
+MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 40e6  # bytes
+PARTS = (checkpoints.MODEL, checkpoints.STATISTICS, checkpoints.CODES)
 
 CARD = """# {name}
 
 {about}
 
 **Model.** {model} of vaelib, {size} x {size} pixels, {latent_dim} latent dimensions, channels {channels}, likelihood
-{likelihood}{beta}. Weights in float16 (`model.safetensors`), the fitted priors and attribute directions beside them
-(`statistics.safetensors`); neither file can run code.
+{likelihood}{beta}. {files}
 
 **Data.** {data}
 
-**Training.** {epochs} epochs in {seconds:.0f} s on {hardware}, which ran other trainings at the same time; seed {seed},
-torch {torch}. All settings are in `config.toml`, every epoch in `history.csv`, figures on held-out images in
-`metrics.json`. Repeat it: `vaelib train {name} --set epochs={epochs}`.
+**Training.** {epochs} epochs in {seconds:.0f} s on {hardware}; seed {seed}, torch {torch}.{note} All settings are in
+`config.toml`, every epoch in `history.csv`. Repeat it: `vaelib train {name} --set epochs={epochs}`.
+
+**Figures.** {figures}
+
+**Pictures.** Made by the model alone: `samples.png` from the prior `{prior}`, `samples-normal.png` from N(0, I),
+`reconstructions.png` of held-out images, which are not shown.
 
 **Use.** Teaching and research on generative models. {ethics}
 
 **Licence.** {licence}
 """
 
+FILES = (
+    "Weights in float16 (`model.safetensors`); beside them the fitted priors and attribute directions "
+    "(`statistics.safetensors`), and the codes of the first {codes:,} validation images with their attributes "
+    "(`codes.safetensors`). None of these files can run code."
+)
+RECORD = "Its weights are not shipped: this is the record of a run."
 DATA = {
-    "celeba": "22,000 images of CelebA's training partition (Liu et al. 2015), centre crop of 148 pixels resized to "
-    "64, stored as WebP of quality 95; validated on 2,000 images of its validation partition.",
-    "cifar10": "45,000 of CIFAR-10's training images (Krizhevsky 2009), from JPEG copies of them; validated on the "
-    "other 5,000.",
+    "celeba": "{train} images of CelebA's training partition (Liu et al. 2015), centre crop of 148 pixels resized to "
+    "{size}; validated on {valid} images of its validation partition.",
+    "cifar10": "{train} of CIFAR-10's training images (Krizhevsky 2009), from JPEG copies of them; validated on "
+    "{valid} others.",
 }
 ETHICS = {
-    "celeba": "The images show celebrities, who were never asked. They are no sample of people at large (of the "
-    "training images, 75 % are labelled Young), and the labels say what annotators thought they saw ('Attractive', "
-    "'Male'). The model repeats all of that. It is not fit to identify, judge or imitate a person, and an edit along "
-    "an attribute's direction changes whatever goes along with that attribute in these data.",
+    "celeba": "The images show celebrities, who were never asked; a code decodes to a blurred likeness of one of them. "
+    "They are no sample of people at large (three quarters of the training images are labelled Young), and the labels "
+    "say what annotators thought they saw ('Attractive', 'Male'). The model repeats all of that. It is not fit to "
+    "identify, judge or imitate a person, and an edit along an attribute's direction changes whatever goes along with "
+    "that attribute in these data.",
     "cifar10": "Its samples are blurred pictures, of no use outside of a lesson.",
 }
 LICENCE = {
@@ -60,27 +91,115 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the small form of a run.")
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--record-only", action="store_true", help="leave the weights out")
+    parser.add_argument("--note", help="a sentence about the training, for the record: what else its machine did, say")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    ship(arguments.run, arguments.folder)
-    with atomic_write(arguments.folder / "README.md") as partial:
-        partial.write_text(card(arguments.folder), encoding="utf-8")
+    try:
+        ship(arguments.run, arguments.folder, arguments.record_only, arguments.note)
+    except UserError as error:
+        sys.exit(f"ship: {error}")
 
 
-def ship(run: Path, folder: Path) -> None:
-    """Write RUN's model in float16, and copy its statistics, settings, history and metrics."""
-    tensors, about = checkpoints.read_tensors(run / checkpoints.MODEL)
-    halved = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-    checkpoints.write_tensors(folder / checkpoints.MODEL, halved, about)
-    for name in (checkpoints.STATISTICS, experiments.CONFIG, records.HISTORY, runs.METRICS):
-        shutil.copy(run / name, folder / name)
+def ship(run: Path, folder: Path, record_only: bool = False, note: str | None = None) -> None:
+    """Write RUN's small form to `folder`. Raises `UserError` if it is too large, once it is written."""
+    statistics, codes = checkpoints.load_statistics(run), codes_of(run)
+    make_folder(folder)
+    for name in (experiments.CONFIG, records.HISTORY, runs.METRICS):
+        if run.resolve() != folder.resolve():
+            shutil.copy(run / name, folder / name)
+    metrics = noted(folder / runs.METRICS, note)
+    prior = best_prior(statistics, metrics)
+    if record_only:
+        write_pictures(folder, decoded(checkpoints.load(run), statistics.priors[prior], codes))
+        for name in PARTS:
+            (folder / name).unlink(missing_ok=True)
+    else:
+        write_parts(run, folder, statistics, codes)
+        shipped = checkpoints.load_statistics(folder).priors[prior], checkpoints.load_codes(folder)
+        write_pictures(folder, decoded(checkpoints.load(folder), *shipped))
+    write(folder / "README.md", card(folder, metrics, prior, None if record_only else len(codes.mu)))
+    require_small(folder)
 
 
-def card(folder: Path) -> str:
-    """The model card of a shipped checkpoint, from its settings and its metrics."""
+def noted(path: Path, note: str | None) -> dict:
+    """The metrics in a file, to which the note about the training is added if there is one."""
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    if note:
+        metrics["training"]["note"] = note
+        write(path, json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def codes_of(run: Path) -> checkpoints.Codes:
+    """The codes that the run keeps; those of a run from before runs kept any are encoded now."""
+    if (run / checkpoints.CODES).is_file():
+        return checkpoints.load_codes(run)
+    experiment = experiments.read(run / experiments.CONFIG)
+    return runs.encode_held_out(checkpoints.load(run), data.load(experiment.dataset, experiment.size, "valid"))
+
+
+def best_prior(statistics: checkpoints.Statistics, metrics: dict) -> str:
+    """The fitted prior whose samples came nearest to the held-out images; the last one if that was not measured."""
+    distances = metrics.get("evaluation", {}).get("frechet", {})
+    return min(reversed(statistics.priors), key=lambda name: distances.get(f"samples, {name}", math.inf))
+
+
+@torch.no_grad()
+def decoded(model: LatentModel, prior: Prior, codes: checkpoints.Codes) -> dict[str, Tensor]:
+    """The images of each picture, (N, 3, H, W) in [0, 1]: the model has made all of them."""
+    n = math.prod(GRIDS[model.image_size])
+    return {
+        "samples.png": model.sample(n, prior, torch.Generator().manual_seed(0)),
+        "samples-normal.png": model.sample(n, generator=torch.Generator().manual_seed(0)),
+        "reconstructions.png": model.decode(codes.mu[:n]),
+    }
+
+
+def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
+    """Write each picture's images as a grid."""
+    for name, x in pictures.items():
+        columns, _ = GRIDS[x.shape[-1]]
+        images.save(images.grid((x * LEVELS).round() / LEVELS, columns), folder / name)
+
+
+def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, codes: checkpoints.Codes) -> None:
+    """Write weights, statistics and codes in float16; the statistics as they are if their densities are lost by it."""
+    weights, about = checkpoints.read_tensors(run / checkpoints.MODEL)
+    checkpoints.write_tensors(folder / checkpoints.MODEL, halved(weights), about)
+    tensors, about = checkpoints.read_tensors(run / checkpoints.STATISTICS)
+    checkpoints.write_tensors(folder / checkpoints.STATISTICS, halved(tensors), about)
+    if not agree(statistics, folder):
+        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors, about)
+    checkpoints.save_codes(folder, codes)
+    tensors, about = checkpoints.read_tensors(folder / checkpoints.CODES)
+    checkpoints.write_tensors(folder / checkpoints.CODES, halved(tensors), about)
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Real numbers in float16, but for a tensor that holds larger ones than fit into it."""
+    halves = {name: value.half() for name, value in tensors.items() if value.is_floating_point()}
+    return tensors | {name: half for name, half in halves.items() if half.isfinite().all()}
+
+
+def agree(statistics: checkpoints.Statistics, folder: Path) -> bool:
+    """Whether the densities in `folder` are those of `statistics`, to a tenth of a nat at 1,000 of their samples."""
+    try:
+        stored = checkpoints.load_statistics(folder).priors
+    except UserError:  # rounding has made a covariance that is none
+        return False
+    for name, prior in statistics.priors.items():
+        z = prior.sample(1000, torch.Generator().manual_seed(0))
+        if (stored[name].log_prob(z) - prior.log_prob(z)).abs().max() > 0.1:
+            return False
+    return True
+
+
+def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
+    """The model card of a shipped folder, from its settings and its metrics; `codes` is None without weights."""
     experiment = experiments.read(folder / experiments.CONFIG)
-    training = json.loads((folder / runs.METRICS).read_text(encoding="utf-8"))["training"]
-    return CARD.format(
+    training = metrics["training"]
+    counts = {part: f"{training[f'{part}_images']:,}" for part in ("train", "valid")}
+    text = CARD.format(
         name=folder.name,
         about=experiment.about,
         model=experiment.model,
@@ -89,12 +208,48 @@ def card(folder: Path) -> str:
         channels=", ".join(map(str, experiment.channels)),
         likelihood=experiment.likelihood + (f" (sigma {experiment.sigma:.3g})" if experiment.sigma else ""),
         beta=f", beta {experiment.beta:g}" if experiment.model == "VAE" else "",
-        data=DATA[experiment.dataset],
+        files=FILES.format(codes=codes) if codes else RECORD,
+        data=DATA[experiment.dataset].format(size=experiment.size, **counts),
+        figures=figures(metrics.get("evaluation", {})),
+        prior=prior,
         ethics=ETHICS[experiment.dataset],
         licence=LICENCE[experiment.dataset],
         torch=training["versions"]["torch"],
+        note=f" {training['note']}" if "note" in training else "",
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
+    wrap = textwrap.TextWrapper(120, break_on_hyphens=False).fill
+    return "\n\n".join(part if part.startswith("|") else wrap(part) for part in text.split("\n\n")) + "\n"
+
+
+def figures(evaluation: dict) -> str:
+    """A Markdown table of all that `vaelib evaluate` has measured."""
+    if not evaluation:
+        return "None were recorded: `vaelib evaluate` measures them."
+    flat = pd.json_normalize(evaluation, sep=": ").iloc[0]
+    values = [f"{value:.4g}" if isinstance(value, float) else f"{value}" for value in flat]
+    rows = [f"| {name} | {value} |" for name, value in zip(flat.index, values, strict=True)]
+    return "\n".join(["By `vaelib evaluate`, nll, kl, elbo and bounds in nats:", "", "| | |", "|---|---|", *rows])
+
+
+def require_small(folder: Path) -> None:
+    """Raise `UserError` if the folder, or all that is shipped where it is a part of that, is too large."""
+    limits = {folder: MOST_IN_A_FOLDER}
+    if folder.resolve().parent == checkpoints.SHIPPED.resolve():
+        limits[checkpoints.SHIPPED] = MOST_OF_ALL
+    for place, most in limits.items():
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        if size > most:
+            raise UserError(
+                f"{place} holds {size / 1e6:.1f} MB, more than {most / 1e6:.0f} MB: ship a smaller model, or a record "
+                "only (--record-only)."
+            )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file."""
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

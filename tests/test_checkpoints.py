@@ -102,6 +102,47 @@ def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path, length):
     assert checkpoints.read_tensors(path)[1] == {"text": "x" * length}
 
 
+# Names
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A place of shipped things: a checkpoint, a record without weights, and another model that is no checkpoint."""
+    for name in ("whole", "record", "other"):
+        (tmp_path / "shipped" / name).mkdir(parents=True)
+    for name in ("whole", "record"):
+        (tmp_path / "shipped" / name / "config.toml").touch()
+    for name in ("whole", "other"):
+        checkpoints.save(tmp_path / "shipped" / name, trained())
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "shipped"
+
+
+def test_shipped_checkpoints_are_those_with_settings_and_weights(shipped):
+    assert checkpoints.shipped() == ["whole"]
+    assert checkpoints.run_folder("whole") == shipped / "whole"
+
+
+def test_a_record_without_weights_says_how_to_make_them(shipped):
+    for load in (checkpoints.load, checkpoints.load_statistics, checkpoints.load_codes):
+        with pytest.raises(
+            UserError, match="Of record only the record is shipped, not the weights: `vaelib train record`"
+        ):
+            load("record")
+
+
+def test_what_is_no_checkpoint_is_not_offered(shipped):
+    with pytest.raises(UserError, match=r"no run or shipped checkpoint 'other': choose one of whole\.$"):
+        checkpoints.load("other")
+
+
+def test_a_run_goes_before_a_shipped_checkpoint_of_its_name(shipped):
+    (shipped.parent / "whole").mkdir()
+    checkpoints.save(shipped.parent / "whole", trained(latent_dim=3))
+    assert checkpoints.load("whole").latent_dim == 3
+
+
 # Files that are not what they should be
 
 
@@ -289,20 +330,41 @@ def test_a_covariance_that_is_none_is_refused(run, name):
         checkpoints.load_statistics(run)
 
 
-@pytest.mark.parametrize("cut", ["gmm.means", "gaussian.covariance", "directions"])
-def test_statistics_of_two_sizes_are_refused(run, cut):
+@pytest.mark.parametrize(
+    ("cut", "fault"),
+    [
+        ("gmm.means", r"means is \(2, 4\) and should be \(2, 5\)"),
+        ("gmm.covariances", "covariances have 14 entries and should have 15"),
+        ("directions", r"directions is \(2, 4\) and should be \(2, 5\)"),
+    ],
+)
+def test_statistics_of_two_sizes_are_refused(run, cut, fault):
     checkpoints.save_statistics(run, statistics())
     path = run / checkpoints.STATISTICS
     tensors, _ = checkpoints.read_tensors(path)
     rewrite(path, {key: value[..., 1:].clone() if key == cut else value.clone() for key, value in tensors.items()})
-    with pytest.raises(UserError, match=f"inconsistent .*{cut.split('.')[-1]} is"):
+    with pytest.raises(UserError, match=rf"inconsistent \({fault}\)"):
         checkpoints.load_statistics(run)
 
 
 def test_statistics_of_another_model_are_refused(run):
     checkpoints.save_statistics(run, statistics(dim=6))
-    with pytest.raises(UserError, match=r"inconsistent \(mean is \(6,\) and should be \(5,\)\)"):
+    with pytest.raises(UserError, match=r"inconsistent \(covariances have 21 entries and should have 15\)"):
         checkpoints.load_statistics(run)
+
+
+@pytest.mark.parametrize("claim", [2**40, "5", None, [5]])
+def test_statistics_beside_a_model_of_an_absurd_size_are_refused(run, claim):
+    checkpoints.save_statistics(run, statistics())
+    rewrite(run / checkpoints.MODEL, config=SHAPE | {"latent_dim": claim})  # 2**40: its covariance would be yottabytes
+    with pytest.raises(UserError, match="incomplete or inconsistent"):
+        checkpoints.load_statistics(run)
+
+
+def test_only_one_half_of_a_covariance_is_stored(run):
+    checkpoints.save_statistics(run, statistics())
+    tensors, _ = checkpoints.read_tensors(run / checkpoints.STATISTICS)
+    assert tensors["gmm.covariances"].shape == (2, 15) and tensors["gaussian.covariance"].shape == (15,)
 
 
 def test_statistics_that_are_not_finite_are_refused(run):
@@ -311,6 +373,86 @@ def test_statistics_that_are_not_finite_are_refused(run):
     checkpoints.save_statistics(run, saved)
     with pytest.raises(UserError, match=r"inconsistent .*weights is not finite"):
         checkpoints.load_statistics(run)
+
+
+@pytest.mark.parametrize("names", ["ab", [1, 2], None])
+def test_attributes_without_names_are_refused(run, names):
+    checkpoints.save_statistics(run, statistics())
+    rewrite(run / checkpoints.STATISTICS, attribute_names=names)
+    with pytest.raises(UserError, match=r"inconsistent \(attribute_names is no list of names\)"):
+        checkpoints.load_statistics(run)
+
+
+def test_half_precision_statistics_are_loaded_as_float32(run):
+    checkpoints.save_statistics(run, statistics())
+    tensors, _ = checkpoints.read_tensors(run / checkpoints.STATISTICS)
+    rewrite(run / checkpoints.STATISTICS, {key: value.half() for key, value in tensors.items()})
+    again = checkpoints.load_statistics(run)
+    assert again.directions.dtype == torch.float32
+    for name, prior in statistics().priors.items():
+        halves = {key: value.half().float() for key, value in prior.tensors().items()}
+        assert_equal_state(again.priors[name].tensors(), halves)
+
+
+# Codes
+
+
+def codes(n=6, dim=5):
+    mu, logvar = torch.randn(2, n, dim, generator=torch.Generator().manual_seed(0))
+    smiles = torch.arange(n) % 2 == 0
+    return checkpoints.Codes(mu, logvar, torch.stack([smiles, torch.ones(n).bool()], 1), ["Smiling", "Young"])
+
+
+def test_codes_come_back_bit_for_bit(run):
+    saved = codes()
+    checkpoints.save_codes(run, saved)
+    again = checkpoints.load_codes(run)
+    assert again.attribute_names == saved.attribute_names
+    for name in ("mu", "logvar", "attributes"):
+        assert torch.equal(getattr(again, name), getattr(saved, name))
+
+
+def test_codes_of_an_autoencoder_on_images_without_attributes(run):
+    saved = codes().mu
+    checkpoints.save_codes(run, checkpoints.Codes(saved))
+    again = checkpoints.load_codes(run)
+    assert torch.equal(again.mu, saved) and (again.logvar, again.attributes, again.attribute_names) == (None, None, [])
+
+
+def test_codes_of_images_that_lack_an_attribute():
+    known = codes()
+    assert torch.equal(known.lacking("Smiling"), known.mu[1::2])
+    assert torch.equal(known.lacking("Young"), known.mu)  # none lacks it: then all will do
+    assert torch.equal(known.lacking("Hat"), known.mu)
+    assert torch.equal(checkpoints.Codes(known.mu).lacking("Smiling"), known.mu)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"mu": None}, "'mu'"),
+        ({"mu": torch.zeros(6, 4)}, r"mu is \(6, 4\) and should be \(6, 5\)"),
+        ({"mu": torch.zeros(6)}, r"mu is \(6,\)"),
+        ({"mu": torch.tensor(1.0)}, "0-d tensor"),
+        ({"mu": torch.zeros(6, 5, dtype=torch.int64)}, r"mu is of torch\.int64"),
+        ({"mu": torch.full((6, 5), torch.inf)}, "mu is not finite"),
+        ({"logvar": torch.zeros(5, 5)}, "logvar is"),
+        ({"logvar": torch.full((6, 5), torch.nan)}, "logvar is not finite"),
+        ({"attributes": torch.ones(6, 3).bool()}, r"attributes is \(6, 3\) and should be \(6, 2\)"),
+        ({"attributes": torch.ones(6, 2)}, r"attributes is of torch\.float32"),
+    ],
+)
+def test_codes_that_cannot_be_are_refused(run, changes, fault):
+    checkpoints.save_codes(run, codes())
+    tensors = checkpoints.read_tensors(run / checkpoints.CODES)[0] | changes
+    rewrite(run / checkpoints.CODES, {key: value for key, value in tensors.items() if value is not None})
+    with pytest.raises(UserError, match=f"incomplete or inconsistent .*{fault}"):
+        checkpoints.load_codes(run)
+
+
+def test_missing_codes_are_explained(run):
+    with pytest.raises(UserError, match=r"codes\.safetensors does not exist: train the run to its end"):
+        checkpoints.load_codes(run)
 
 
 # Resuming

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
-from vaelib import checkpoints, cli, images
-from vaelib.data import faces
+from vaelib import checkpoints, cli, images, models
+from vaelib.data import celeba, faces
 
 SMALL = ["size=32", "latent_dim=4", "channels=[4, 8]", "batch_size=16", "epochs=2"]
 
@@ -86,7 +86,7 @@ def refused(answer: tuple[int, str], *parts: str) -> None:
 def test_train_writes_what_the_documentation_lists(trained):
     written = {path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file()}
     names = {"config.toml", "history.csv", "metrics.json", "training.gif"}
-    names |= {f"{part}.safetensors" for part in ("model", "resume", "statistics")}
+    names |= {f"{part}.safetensors" for part in ("model", "resume", "statistics", "codes")}
     names |= {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2)}
     assert written == names | {"pictures/originals.png"}
     figures = json.loads((trained / "metrics.json").read_text())["training"]
@@ -121,6 +121,15 @@ def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_
     assert Image.open(tmp_path / "a.png").size == (2 * (3 * 34 + 2), 2 * (2 * 34 + 2))  # 5 images of 2 x 32 pixels
 
 
+def test_many_images_are_decoded_in_batches(vaelib, trained, tmp_path, monkeypatch):
+    batches = []
+    decode = models.VAE.decode
+    monkeypatch.setattr(models.VAE, "decode", lambda model, z: batches.append(len(z)) or decode(model, z))
+    assert vaelib("generate", trained, "-n", 600)[0] == 0
+    assert batches == [256, 256, 88]
+    assert Image.open(tmp_path / "samples.png").size == (2 * (25 * 34 + 2), 2 * (24 * 34 + 2))
+
+
 def test_reconstruct_held_out_and_named_images(vaelib, trained, folder, tmp_path):
     one = next(folder.rglob("*.png"))
     assert vaelib("reconstruct", trained)[0] == 0
@@ -136,6 +145,44 @@ def test_interpolate_as_picture_and_animation(vaelib, trained, folder, tmp_path)
     assert vaelib("interpolate", trained, a, b, "--steps", 4, "-o", "walk.gif")[0] == 0
     with Image.open(tmp_path / "walk.gif") as animation:
         assert animation.n_frames == 6  # there and back, each end once
+
+
+def without_data(trained: Path, run: Path) -> Path:
+    """A copy of the run whose data set is gone."""
+    shutil.copytree(trained, run)
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(re.sub(r'dataset = ".*"', 'dataset = "/nowhere/pictures"', config))
+    return run
+
+
+@pytest.mark.parametrize("words", [("interpolate", "--steps", 4), ("manipulate", "--attribute", "smiling")])
+def test_the_codes_of_a_run_stand_in_for_its_data(vaelib, trained, tmp_path, words):
+    verb, *options = words
+    assert vaelib(verb, without_data(trained, tmp_path / "alone"), *options, "-o", "codes.png")[0] == 0
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / checkpoints.CODES).unlink()  # as in a run that is still in training
+    assert vaelib(verb, run, *options, "-o", "data.png")[0] == 0
+    codes, encoded = (Image.open(tmp_path / name) for name in ("codes.png", "data.png"))
+    assert codes.size == encoded.size
+    assert max(most for _, most in ImageChops.difference(codes, encoded).getextrema()) <= 1
+
+
+def test_manipulate_starts_from_images_that_lack_the_attribute(vaelib, trained, tmp_path):
+    codes = checkpoints.load_codes(trained)
+    lacking = int((~codes.attributes[:, codes.attribute_names.index("smiling")]).sum())
+    assert 0 < lacking < len(codes.mu) == 8
+    assert vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", "0")[0] == 0
+    assert Image.open(tmp_path / "manipulation.png").height == 2 * (lacking * 34 + 2) + 28  # and a line of titles
+
+
+def test_a_shipped_checkpoint_shows_all_it_can_without_data(vaelib, tmp_path, monkeypatch):
+    monkeypatch.setattr(celeba, "fetch_celeba", None)  # nothing may try to download 1.4 GB for a picture
+    assert vaelib("interpolate", "celeba64", "--steps", 3)[0] == 0
+    assert vaelib("manipulate", "celeba64", "--attribute", "Smiling", "--strengths", "0,2")[0] == 0
+    assert vaelib("reconstruct", "celeba64")[0] == 0
+    assert Image.open(tmp_path / "interpolation.png").size == (2 * (3 * 66 + 2), 2 * (6 * 66 + 2))
+    assert Image.open(tmp_path / "manipulation.png").size == (2 * (2 * 66 + 2), 2 * (8 * 66 + 2) + 28)
+    assert Image.open(tmp_path / "reconstructions.png").size == (2 * (8 * 66 + 2), 2 * (2 * 66 + 2) + 28)
 
 
 def test_manipulate_draws_one_column_a_strength(vaelib, trained, folder, tmp_path):
@@ -244,9 +291,7 @@ def test_inputs_that_are_no_images(vaelib, trained, tmp_path):
 
 
 def test_a_data_set_that_is_gone_is_named(vaelib, trained, tmp_path):
-    run = shutil.copytree(trained, tmp_path / "run")
-    config = (run / "config.toml").read_text()
-    (run / "config.toml").write_text(re.sub(r'dataset = ".*"', 'dataset = "/nowhere/pictures"', config))
+    run = without_data(trained, tmp_path / "run")
     refused(vaelib("reconstruct", run), "/nowhere/pictures does not exist")
     refused(vaelib("evaluate", run), "/nowhere/pictures does not exist")
 
@@ -261,6 +306,7 @@ def test_few_held_out_images_make_few_pairs(vaelib, trained, folder, tmp_path, n
     run = shutil.copytree(trained, tmp_path / "run")
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace(str(folder), str(few)))
+    (run / checkpoints.CODES).unlink()
     if not pairs:
         refused(vaelib("interpolate", run), "name the two images")
     else:

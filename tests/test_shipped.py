@@ -1,43 +1,236 @@
-"""The checkpoints that come with the package: they load with no data and no network, and carry what they promise."""
+"""What comes with the package loads with no data and no network and carries what it promises; the script that ships."""
 
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from vaelib import checkpoints, experiments
-from vaelib.models import VAE
+from vaelib import checkpoints, data, experiments, images, latent, runs
+from vaelib.errors import UserError
+from vaelib.models import VAE, AutoEncoder
+from vaelib.priors import Gaussian, GaussianMixture
 
-SHIPPED = sorted(checkpoints.SHIPPED.iterdir())
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import ship  # noqa: E402
+
+RECORDS = sorted(path.parent for path in checkpoints.SHIPPED.glob(f"*/{experiments.CONFIG}"))
+PICTURES = {"samples.png", "samples-normal.png", "reconstructions.png"}
 
 
-@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
-def test_a_shipped_model_samples_from_its_priors(folder: Path):
-    model, statistics = checkpoints.load(folder.name), checkpoints.load_statistics(folder.name)
+def each_checkpoint(function):
+    """Run a test once for each shipped checkpoint."""
+    return pytest.mark.parametrize("name", checkpoints.shipped())(function)
+
+
+@each_checkpoint
+def test_a_shipped_model_samples_from_its_priors(name: str):
+    model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
     for prior in (None, *statistics.priors.values()):
         x = model.sample(8, prior, torch.Generator().manual_seed(0))
         assert x.shape == (8, 3, model.image_size, model.image_size)
         assert 0 <= x.min() < x.max() <= 1
         assert prior is None or x.std(0).mean() > 0.05  # eight different pictures
-    assert statistics.attribute_names and isinstance(model, VAE) == (not folder.name.endswith("-ae"))
+    assert statistics.attribute_names and isinstance(model, VAE) == (not name.endswith("-ae"))
 
 
-@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
-def test_a_shipped_checkpoint_has_its_card_and_its_record(folder: Path):
+@each_checkpoint
+def test_a_shipped_model_has_codes_of_held_out_images(name: str):
+    model, codes = checkpoints.load(name), checkpoints.load_codes(name)
+    assert codes.mu.shape == (500, model.latent_dim) and (codes.logvar is None) == isinstance(model, AutoEncoder)
+    assert codes.attributes.any(0).sum() > len(codes.attribute_names) / 2
+    assert set(checkpoints.load_statistics(name).attribute_names) <= set(codes.attribute_names)
+    with torch.no_grad():
+        assert model.decode(codes.mu[:8]).std(0).mean() > 0.05
+
+
+@each_checkpoint
+def test_shipped_codes_are_those_of_the_validation_images(name: str):
+    experiment = experiments.read(checkpoints.run_folder(name) / experiments.CONFIG)
+    prepared = data.default_root() / "prepared" / f"{experiment.dataset}-{experiment.size}"
+    if not prepared.is_dir():
+        pytest.skip(f"{experiment.dataset} is not prepared under VAELIB_DATA")
+    valid = data.load(experiment.dataset, experiment.size, "valid").subset(50)
+    codes, mu = checkpoints.load_codes(name), latent.encode_dataset(checkpoints.load(name), valid)[0]
+    assert torch.equal(codes.attributes[:50], valid.attributes)
+    assert (codes.mu[:50] - mu).norm() < 2e-3 * mu.norm()
+
+
+@pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: folder.name)
+def test_a_shipped_folder_has_its_card_and_its_record(folder: Path):
     card = (folder / "README.md").read_text()
-    for part in ("Model.", "Data.", "Training.", "Use.", "Licence."):
+    for part in ("Model.", "Data.", "Training.", "Figures.", "Pictures.", "Use.", "Licence."):
         assert f"**{part}**" in card
+    assert f"| psnr | {json.loads((folder / runs.METRICS).read_text())['evaluation']['psnr']:.4g} |" in card
     assert "PSNR" in experiments.describe(folder.name)[-1]
+    assert {path.name for path in folder.glob("*.png")} == PICTURES
 
 
-def test_the_shipped_files_are_small_and_hold_no_picture():
+@each_checkpoint
+def test_the_shipped_pictures_are_made_by_the_model_alone(name: str):
+    """Each is made again from what is shipped: so none of them can show an image of a data set."""
+    model, folder = checkpoints.load(name), checkpoints.run_folder(name)
+    metrics, statistics = json.loads((folder / runs.METRICS).read_text()), checkpoints.load_statistics(name)
+    prior = statistics.priors[ship.best_prior(statistics, metrics)]
+    for file, x in ship.decoded(model, prior, checkpoints.load_codes(name)).items():
+        expected = np.asarray(images.grid(x, ship.GRIDS[model.image_size][0])).astype(int)
+        shown = np.asarray(Image.open(folder / file)).astype(int)
+        assert shown.shape == expected.shape
+        assert np.abs(shown - expected).max() <= 255 / ship.LEVELS + 1
+
+
+def test_the_shipped_files_are_small_and_of_known_kinds():
     files = [path for path in checkpoints.SHIPPED.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".safetensors", ".toml", ".csv", ".json", ".md"}
-    assert max(path.stat().st_size for path in files) <= 16e6
+    assert {path.suffix for path in files} <= {".safetensors", ".toml", ".csv", ".json", ".md", ".png"}
+    assert {path.name for path in files if path.suffix == ".png"} <= PICTURES
+    assert max(path.stat().st_size for path in files if path.suffix == ".png") <= 150e3
+    for folder in checkpoints.SHIPPED.iterdir():
+        assert sum(path.stat().st_size for path in files if folder in path.parents) <= 16e6
     assert sum(path.stat().st_size for path in files) <= 40e6
 
 
 def test_the_codes_of_the_shipped_autoencoder_lie_far_outside_of_a_standard_normal():
-    model, statistics = checkpoints.load("celeba64-ae"), checkpoints.load_statistics("celeba64-ae")
-    codes, standard = statistics.priors["gaussian"].sample(1000), torch.randn(1000, model.latent_dim)
-    assert codes.norm(dim=1).median() > 5 * standard.norm(dim=1).median()
+    codes = checkpoints.load_codes("celeba64-ae").mu
+    assert codes.norm(dim=1).median() > 5 * torch.randn(1000, codes.shape[1]).norm(dim=1).median()
+
+
+def test_sampling_from_a_shipped_checkpoint_imports_torch_and_little_else():
+    """What it takes beyond torch's own import is then a fraction of a second; no data are there, and no network."""
+    code = "import socket; socket.socket.connect = None\n"
+    code += "from vaelib import checkpoints; print(checkpoints.load('celeba64').sample(36).shape)\n"
+    code += "import sys; print(*{name.split('.')[0] for name in sys.modules})"
+    environment = {"PATH": os.environ["PATH"], "VAELIB_DATA": "/nowhere"}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout
+    assert printed.startswith("torch.Size([36, 3, 64, 64])")
+    heavy = {"sklearn", "pandas", "accelerate", "torchvision", "torchmetrics", "scipy", "matplotlib", "PIL"}
+    assert set(printed.split()) & heavy == set()
+
+
+# The script that ships
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """The folder of a small run that has been evaluated."""
+    torch.manual_seed(0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    model = VAE(32, 4, (4, 8)).eval()
+    mu, logvar = torch.randn(2, 60, 4)
+    fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(2).fit(mu, logvar)}
+    checkpoints.save(folder, model)
+    checkpoints.save_statistics(folder, checkpoints.Statistics(fitted, 0.1, ["Smiling"], mu[:1]))
+    checkpoints.save_codes(folder, checkpoints.Codes(mu, logvar, mu[:, :1] > 0, ["Smiling"]))
+    experiments.write(
+        experiments.Experiment("A test.", "celeba", 32, latent_dim=4, channels=(4, 8)), folder / "config.toml"
+    )
+    (folder / "history.csv").write_text("epoch\n1\n")
+    (folder / "resume.safetensors").touch()
+    training = {"epochs": 1, "seconds": 2.5, "hardware": "an abacus", "seed": 3, "versions": {"torch": "9.8"}}
+    training |= {"train_images": 1234, "valid_images": 56}
+    evaluation = {"psnr": 23.456, "images": 56, "frechet": {"samples, gaussian": 4.5, "samples, gmm": 5.5}}
+    runs.write_metrics(folder, {"training": training, "evaluation": evaluation})
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+PARTS = {"model.safetensors", "statistics.safetensors", "codes.safetensors"}
+RECORD = {"config.toml", "history.csv", "metrics.json", "README.md"} | PICTURES
+
+
+def test_shipping_halves_what_it_copies(run, tmp_path):
+    ship.ship(run, tmp_path / "small")
+    assert names(tmp_path / "small") == RECORD | PARTS
+    for part in PARTS:
+        kinds = {value.dtype for value in checkpoints.read_tensors(tmp_path / "small" / part)[0].values()}
+        assert kinds <= {torch.float16, torch.int64, torch.bool} and torch.float16 in kinds
+    whole, small = (checkpoints.load(folder) for folder in (run, tmp_path / "small"))
+    z = checkpoints.load_codes(tmp_path / "small").mu
+    torch.testing.assert_close(z, checkpoints.load_codes(run).mu, atol=0, rtol=1e-3)
+    torch.testing.assert_close(small.decode(z), whole.decode(z), atol=1 / 255, rtol=0)
+
+
+def test_shipping_a_folder_onto_itself_changes_nothing(run, tmp_path):
+    ship.ship(run, tmp_path / "small", note="Slowly.")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "small").iterdir()}
+    ship.ship(tmp_path / "small", tmp_path / "small")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "small").iterdir()} == before
+
+
+def test_a_record_alone_has_no_weights(run, tmp_path):
+    ship.ship(run, tmp_path / "small")
+    ship.ship(run, tmp_path / "small", record_only=True)
+    assert names(tmp_path / "small") == RECORD
+    assert "Its weights are not shipped" in " ".join((tmp_path / "small" / "README.md").read_text().split())
+
+
+def test_the_card_is_written_from_the_records(run, tmp_path):
+    ship.ship(run, tmp_path / "small", note="The abacus squeaked.")
+    card = " ".join((tmp_path / "small" / "README.md").read_text().split())
+    for part in (
+        "# small A test.",
+        "the first 60 validation images",
+        "1,234 images of CelebA's training partition",
+        "1 epochs in 2 s on an abacus; seed 3, torch 9.8. The abacus squeaked. All settings",
+        "| psnr | 23.46 |",
+        "| frechet: samples, gmm | 5.5 |",
+        "`samples.png` from the prior `gaussian`",
+    ):
+        assert part in card
+    assert json.loads((tmp_path / "small" / "metrics.json").read_text())["training"]["note"] == "The abacus squeaked."
+
+
+def test_a_run_that_was_not_evaluated_says_so(run, tmp_path):
+    runs.write_metrics(run, {"evaluation": {}})
+    ship.ship(run, tmp_path / "small")
+    card = (tmp_path / "small" / "README.md").read_text()
+    assert "None were recorded" in card and "from the prior `gmm`" in card
+
+
+def test_numbers_that_float16_cannot_hold_stay_as_they_are():
+    large, small = torch.tensor([1e6, 1.0]), torch.tensor([0.1])
+    halves = ship.halved({"large": large, "small": small, "labels": torch.tensor([True])})
+    assert torch.equal(halves["large"], large) and halves["small"].dtype == torch.float16
+    assert halves["labels"].dtype == torch.bool
+
+
+def test_a_covariance_that_rounding_would_break_stays_float32(run, tmp_path):
+    statistics = checkpoints.load_statistics(run)
+    direction = torch.tensor([[1.0, 1.01, 0.99, 1.02]])
+    statistics.priors["gaussian"].covariance = direction.T @ direction + 1e-3 * torch.eye(4)
+    checkpoints.save_statistics(run, statistics)
+    ship.ship(run, tmp_path / "small")
+    kept = checkpoints.load_statistics(tmp_path / "small").priors["gaussian"].covariance
+    assert torch.equal(kept, statistics.priors["gaussian"].covariance)
+
+
+def test_what_is_too_large_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "MOST_IN_A_FOLDER", 1000)
+    with pytest.raises(UserError, match=r"small holds 0\.\d MB, more than 0 MB: ship a smaller model"):
+        ship.ship(run, tmp_path / "small")
+    monkeypatch.undo()
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path / "all")
+    monkeypatch.setattr(ship, "MOST_OF_ALL", 1000)
+    with pytest.raises(UserError, match=r"all holds 0\.\d MB"):
+        ship.ship(run, tmp_path / "all" / "small")
+    ship.ship(run, tmp_path / "small")  # what lies elsewhere is no part of it
+
+
+def test_the_script_ends_in_one_sentence(tmp_path):
+    command = [sys.executable, ROOT / "benchmarks" / "ship.py", tmp_path / "no-run", tmp_path / "small"]
+    finished = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert finished.returncode == 1 and finished.stderr.startswith("ship: There is no run or shipped checkpoint")
+    assert not (tmp_path / "small").exists()

@@ -1,13 +1,16 @@
 """Saving and loading models: safetensors files, which hold numbers and a little text and cannot run code.
 
 A run's folder holds `model.safetensors` (the weights, with the architecture in the header), `resume.safetensors` (all
-that training needs to go on) and `statistics.safetensors` (where the encoder puts the data, and attribute directions).
-A file may come from a stranger, so nothing in it is believed before it is checked.
+that training needs to go on), `statistics.safetensors` (where the encoder puts the data, and attribute directions) and
+`codes.safetensors` (some held-out images, encoded). A file may come from a stranger, so nothing in it is believed
+before it is checked. Shipped files are float16; what is loaded is float32.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,21 +23,35 @@ from . import experiments, models, priors
 from .errors import UserError, unknown
 from .files import atomic_write
 
-MODEL, RESUME, STATISTICS = "model.safetensors", "resume.safetensors", "statistics.safetensors"
+MODEL, RESUME = "model.safetensors", "resume.safetensors"
+STATISTICS, CODES = "statistics.safetensors", "codes.safetensors"
 SHIPPED = experiments.SHIPPED
 
 
+def shipped() -> list[str]:
+    """The names of the checkpoints that come with the package; of other runs it holds the record alone."""
+    folders = (path.parent for path in SHIPPED.glob(f"*/{MODEL}"))
+    return sorted(folder.name for folder in folders if (folder / experiments.CONFIG).is_file())
+
+
 def run_folder(name: str | Path) -> Path:
-    """The folder of a run: a path, or the name of a shipped checkpoint. Raises `UserError` if there is neither."""
-    for folder in (Path(name), SHIPPED / name):
-        if folder.is_dir():
-            if not (folder / MODEL).is_file():
-                raise UserError(f"{folder} holds no {MODEL}: name a folder that `vaelib train` has written.")
-            return folder
-    shipped = sorted(folder.name for folder in SHIPPED.glob("*/"))
-    raise unknown(
-        "run or shipped checkpoint", str(name), [*shipped, *map(str, Path("runs").glob("*/"))] or ["runs/NAME"]
-    )
+    """The folder of a run: a path, or the name of a shipped checkpoint.
+
+    Raises `UserError` if there is neither, or if it holds no weights.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / MODEL).is_file():
+            raise UserError(f"{folder} holds no {MODEL}: name a folder that `vaelib train` has written.")
+        return folder
+    if str(name) in shipped():
+        return SHIPPED / name
+    if (SHIPPED / name / experiments.CONFIG).is_file():
+        raise UserError(
+            f"Of {name} only the record is shipped, not the weights: `vaelib train {name}` makes them, in runs/{name}."
+        )
+    known = [*shipped(), *map(str, Path("runs").glob("*/"))]
+    raise unknown("run or shipped checkpoint", str(name), known or ["runs/NAME"])
 
 
 def save(run: str | Path, model: models.LatentModel) -> None:
@@ -52,9 +69,7 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> models.LatentM
     model = _empty_model(path, about)
     try:
         # Assigned to a model without storage: a header that lies about its sizes costs no memory.
-        model.load_state_dict(
-            {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, assign=True
-        )
+        model.load_state_dict(_in_float32(tensors), assign=True)
     except RuntimeError as error:
         raise UserError(
             f"{path} does not hold the weights of the architecture in its header ({type(model).__name__} "
@@ -102,26 +117,43 @@ PRIORS = {"gaussian": priors.Gaussian, "gmm": priors.GaussianMixture}
 def save_statistics(run: str | Path, statistics: Statistics) -> None:
     """Write RUN/statistics.safetensors."""
     tensors = {
-        f"{name}.{key}": value for name, prior in statistics.priors.items() for key, value in prior.tensors().items()
+        f"{name}.{key}": _triangle(value) if "covariance" in key else value
+        for name, prior in statistics.priors.items()
+        for key, value in prior.tensors().items()
     }
     about = {"sigma": statistics.sigma, "attribute_names": statistics.attribute_names}
     write_tensors(Path(run) / STATISTICS, tensors | {"directions": statistics.directions}, about)
 
 
 def load_statistics(name: str | Path) -> Statistics:
-    """The statistics of a run's folder or of a shipped checkpoint."""
+    """The statistics of a run's folder or of a shipped checkpoint. Raises `UserError` as `load` does."""
     path = run_folder(name) / STATISTICS
     tensors, about = read_tensors(path)
-    try:
-        fitted = {
-            name: kind.from_tensors({key.removeprefix(f"{name}."): value for key, value in tensors.items()})
-            for name, kind in PRIORS.items()
+    with _explained(path):
+        d = _latent_dim(name)
+        tensors = {
+            key: _symmetric(value, d) if "covariance" in key else value for key, value in _in_float32(tensors).items()
         }
-        statistics = Statistics(fitted, float(about["sigma"]), list(about["attribute_names"]), tensors["directions"])
-        _require_agreement(statistics, read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"])
-        return statistics
-    except (KeyError, TypeError, ValueError, torch.linalg.LinAlgError) as error:
-        raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
+        fitted = {prior: kind.from_tensors(_with_prefix(tensors, f"{prior}.")) for prior, kind in PRIORS.items()}
+        statistics = Statistics(fitted, float(about["sigma"]), _names(about), tensors["directions"])
+        _require_agreement(statistics, d)
+    return statistics
+
+
+def _triangle(matrices: Tensor) -> Tensor:
+    """The lower triangles (..., d (d + 1) / 2) of symmetric matrices (..., d, d): the rest says the same again."""
+    rows, columns = torch.tril_indices(*matrices.shape[-2:])
+    return matrices[..., rows, columns]
+
+
+def _symmetric(triangles: Tensor, d: int) -> Tensor:
+    """The symmetric matrices (..., d, d) of these triangles. Raises `ValueError` if they are of another size."""
+    if triangles.shape[-1] != d * (d + 1) // 2:
+        raise ValueError(f"covariances have {triangles.shape[-1]} entries and should have {d * (d + 1) // 2}")
+    rows, columns = torch.tril_indices(d, d)
+    matrices = triangles.new_empty(*triangles.shape[:-1], d, d)
+    matrices[..., rows, columns] = matrices[..., columns, rows] = triangles
+    return matrices
 
 
 def _require_agreement(statistics: Statistics, d: int) -> None:
@@ -129,16 +161,93 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
     gaussian, mixture = (statistics.priors[name].tensors() for name in ("gaussian", "gmm"))
     k = len(mixture["weights"])
     shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
-    expected = {name: (tensor, shapes[name]) for name, tensor in (gaussian | mixture).items()}
+    for name, tensor in (gaussian | mixture).items():
+        _require(name, tensor, shapes[name])
     if statistics.attribute_names:
-        expected["directions"] = (statistics.directions, (len(statistics.attribute_names), d))
-    for name, (tensor, shape) in expected.items():
-        if tensor.shape != shape:
-            raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
-        if not tensor.isfinite().all():
-            raise ValueError(f"{name} is not finite")
+        _require("directions", statistics.directions, (len(statistics.attribute_names), d))
     for prior in statistics.priors.values():
         prior.sample(1)  # raises LinAlgError where a covariance is none
+
+
+@dataclass
+class Codes:
+    """The posteriors of some held-out images: what walks and edits need where the images themselves are not at hand.
+
+    They are the first images of the validation split, in order, which the model was not trained on. `mu` is
+    (N, latent_dim), `logvar` the same or, of an autoencoder, None; `attributes` is bool (N, A) with one column a name,
+    or None if the images have none.
+    """
+
+    mu: Tensor
+    logvar: Tensor | None = None
+    attributes: Tensor | None = None
+    attribute_names: list[str] = field(default_factory=list)
+
+    def lacking(self, attribute: str) -> Tensor:
+        """The means (n, latent_dim) of the images without an attribute; of all where none is known to lack it."""
+        if self.attributes is None or attribute not in self.attribute_names:
+            return self.mu
+        lacks = ~self.attributes[:, self.attribute_names.index(attribute)]
+        return self.mu[lacks] if lacks.any() else self.mu
+
+
+def save_codes(run: str | Path, codes: Codes) -> None:
+    """Write RUN/codes.safetensors."""
+    tensors = {"mu": codes.mu, "logvar": codes.logvar, "attributes": codes.attributes}
+    known = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    write_tensors(Path(run) / CODES, known, {"attribute_names": codes.attribute_names})
+
+
+def load_codes(name: str | Path) -> Codes:
+    """The codes of a run's folder or of a shipped checkpoint. Raises `UserError` as `load` does."""
+    path = run_folder(name) / CODES
+    tensors, about = read_tensors(path)
+    tensors = _in_float32(tensors)
+    with _explained(path):
+        codes = Codes(tensors["mu"], tensors.get("logvar"), tensors.get("attributes"), _names(about))
+        shape = (len(codes.mu), _latent_dim(name))
+        _require("mu", codes.mu, shape)
+        if codes.logvar is not None:
+            _require("logvar", codes.logvar, shape)
+        if codes.attributes is not None:
+            _require("attributes", codes.attributes, (shape[0], len(codes.attribute_names)), torch.bool)
+    return codes
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what is wrong with the contents of `path` into a `UserError`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, torch.linalg.LinAlgError) as error:
+        raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
+
+
+def _require(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> None:
+    """Raise `ValueError` unless the tensor has that shape and type and all of it is finite."""
+    if tensor.shape != shape:
+        raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
+    if tensor.dtype != dtype:
+        raise ValueError(f"{name} is of {tensor.dtype} and should be of {dtype}")
+    if not tensor.isfinite().all():
+        raise ValueError(f"{name} is not finite")
+
+
+def _names(about: dict) -> list[str]:
+    names = about["attribute_names"]
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise TypeError("attribute_names is no list of names")
+    return names
+
+
+def _latent_dim(name: str | Path) -> int:
+    """What the header of the run's weights says: its other files must agree."""
+    return read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"]
+
+
+def _in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with all real numbers in the precision of use."""
+    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:

@@ -23,29 +23,44 @@ from .models import VAE, LatentModel
 from .priors import StandardNormal
 
 ALIGNED = (178, 218)  # pixels of CelebA's aligned images
-SHOWN = 8  # held-out images where no others are named
+SHOWN = 8  # held-out images in a column where no others are named
 PAIRS = 6  # interpolations where no ends are named
 MOST_IN_A_ROW = 8
 SCALE = 2  # screen pixels a pixel
+BATCH = 256  # images decoded at a time
+ENCODED = 100  # held-out images of a run that has no codes yet
+DOWNLOADED = ("celeba", "cifar10")  # data sets that are too large to be fetched for one picture
 
 
 def samples(run: str, n: int, prior: str, seed: int) -> Image.Image:
     """A grid of n images decoded from draws of a prior: "normal", "gaussian" or "gmm"."""
     model = checkpoints.load(run)
     density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).priors[prior]
-    drawn = model.sample(n, density, torch.Generator().manual_seed(seed))
-    return images.grid(drawn, columns=math.ceil(math.sqrt(n)), scale=SCALE)
+    z = density.sample(n, torch.Generator().manual_seed(seed))
+    return images.grid(_decode(model, z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
-@torch.no_grad()
 def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None) -> Image.Image:
-    """Images in one row, their reconstructions in the row below, and so on."""
+    """Images in one row, their reconstructions in the row below, and so on.
+
+    Where no image is named and the run's data set would have to be downloaded, the reconstructions stand alone: they
+    are decoded from the codes that are kept with the run.
+    """
+    experiment = _experiment(run)
+    if not (paths or _at_hand(experiment, root)):
+        return _reconstructions_alone(run, experiment.dataset)
     model = checkpoints.load(run)
-    x = _inputs(run, paths, root, 2 * SHOWN)
-    x_hat = model.reconstruct(x)
+    x = _opened(paths, model) if paths else _first(_held_out(experiment, root), 2 * SHOWN)
+    x_hat = _decode(model, _encode(model, x))
     columns = min(MOST_IN_A_ROW, len(x))
     rows = zip(x.split(columns), x_hat.split(columns), strict=True)
     return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
+
+
+def _reconstructions_alone(run: str, dataset: str) -> Image.Image:
+    x_hat = _decode(checkpoints.load(run), checkpoints.load_codes(run).mu[: 2 * SHOWN])
+    picture = images.grid(x_hat, MOST_IN_A_ROW, scale=SCALE)
+    return images.titled(picture, [f"reconstructions; for their originals: vaelib prepare {dataset}"])
 
 
 def _filled(row: Tensor, columns: int) -> Tensor:
@@ -68,44 +83,77 @@ def animated_interpolation(
     return there + there[-2:0:-1]
 
 
-@torch.no_grad()
 def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None) -> Tensor:
     """Decoded interpolations: (pairs, steps, 3, H, W)."""
     if ends and len(ends) != 2:
         raise UserError(f"An interpolation has two ends and {len(ends)} were given: name two images, or none.")
     model = checkpoints.load(run)
-    x = _inputs(run, ends, root, 2 * PAIRS)
-    if len(x) < 2:
+    z = _codes(run, model, ends, root).mu[: 2 * PAIRS]
+    if len(z) < 2:
         raise UserError(f"The data set of {run} holds out one image alone: name the two images to walk between.")
-    z = _encode(model, x[: len(x) // 2 * 2])
-    paths = [latent.interpolate(z0, z1, steps, method) for z0, z1 in zip(z[::2], z[1::2], strict=True)]
-    return torch.stack([model.decode(path) for path in paths])
+    pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
+    paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
+    return _decode(model, paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
-@torch.no_grad()
 def manipulation(
     run: str, paths: Sequence[Path] | None, attribute: str, strengths: Sequence[float], root: Path | None
 ) -> Image.Image:
-    """One row an image, one column a multiple of the attribute's direction that is added to its code."""
+    """One row an image, one column a multiple of the attribute's direction that is added to its code.
+
+    Where no image is named, the rows are held-out images that lack the attribute.
+    """
     model = checkpoints.load(run)
     direction = checkpoints.load_statistics(run).direction(attribute)
-    z = _encode(model, _inputs(run, paths, root, SHOWN))
+    codes = _codes(run, model, paths, root)
+    z = codes.mu if paths else codes.lacking(attribute)[:SHOWN]
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    edited = images.grid(model.decode(moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
+    edited = images.grid(_decode(model, moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
 
+def _codes(run: str, model: LatentModel, paths: Sequence[Path] | None, root: Path | None) -> checkpoints.Codes:
+    """The codes of the named images, else those kept with the run; a run that is still in training needs its data."""
+    if paths:
+        return checkpoints.Codes(_encode(model, _opened(paths, model)))
+    if (checkpoints.run_folder(run) / checkpoints.CODES).is_file():
+        return checkpoints.load_codes(run)
+    held_out = _held_out(_experiment(run), root).subset(ENCODED)
+    return checkpoints.Codes(*latent.encode_dataset(model, held_out), held_out.attributes, held_out.attribute_names)
+
+
+@torch.no_grad()
 def _encode(model: LatentModel, x: Tensor) -> Tensor:
     return model.encode(x)[0] if isinstance(model, VAE) else model.encode(x)
 
 
-def _inputs(run: str, paths: Sequence[Path] | None, root: Path | None, n: int) -> Tensor:
-    """The named images, or the first n validation images of the run's data set: (N, 3, H, W) in [0, 1]."""
-    experiment = experiments.read(checkpoints.run_folder(run) / experiments.CONFIG)
-    if paths:
-        return torch.stack([open_image(path, experiment.size) for path in paths])
-    held_out = data.load(experiment.dataset, experiment.size, "valid", root).subset(n)
-    return next(iter(data.loader(held_out, n)))
+@torch.no_grad()
+def _decode(model: LatentModel, z: Tensor) -> Tensor:
+    return torch.cat([model.decode(part) for part in z.split(BATCH)])
+
+
+def _experiment(run: str) -> experiments.Experiment:
+    return experiments.read(checkpoints.run_folder(run) / experiments.CONFIG)
+
+
+def _at_hand(experiment: experiments.Experiment, root: Path | None) -> bool:
+    """Whether held-out images can be had without a download: the set is prepared, or the user says where it is."""
+    prepared = data.default_root() / "prepared" / f"{experiment.dataset}-{experiment.size}"
+    return experiment.dataset not in DOWNLOADED or root is not None or prepared.is_dir()
+
+
+def _held_out(experiment: experiments.Experiment, root: Path | None) -> data.Dataset:
+    return data.load(experiment.dataset, experiment.size, "valid", root)
+
+
+def _first(ds: data.Dataset, n: int) -> Tensor:
+    """The first n images of a data set, (n, 3, H, W) in [0, 1]."""
+    return next(iter(data.loader(ds.subset(n), n)))
+
+
+def _opened(paths: Sequence[Path], model: LatentModel) -> Tensor:
+    """The named images in the size of the model, (N, 3, H, W) in [0, 1]."""
+    return torch.stack([open_image(path, model.image_size) for path in paths])
 
 
 def open_image(path: Path, size: int) -> Tensor:

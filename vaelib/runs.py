@@ -23,6 +23,7 @@ from .priors import Gaussian, GaussianMixture
 
 METRICS = "metrics.json"
 COMPONENTS = 10  # of the mixture that is fitted to the codes
+HELD_OUT_CODES = 500  # validation images whose codes a run keeps
 
 
 def start(
@@ -57,7 +58,7 @@ def _require_same_architecture(run: Path, started: Experiment, continued: Experi
 def train(
     experiment: Experiment, run: Path, root: str | Path | None = None, resume: bool = False, progress: bool = True
 ) -> pd.DataFrame:
-    """Train the experiment's model, write everything to the folder `run`; statistics and metrics.json at the end.
+    """Train the experiment's model, write everything to the folder `run`; statistics, codes and metrics at the end.
 
     The folder is made once all else is known to be right: a mistake in the settings leaves nothing behind.
     """
@@ -73,7 +74,9 @@ def train(
     history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
     if PartialState().is_main_process:
         checkpoints.save_statistics(run, fit_statistics(model, train_set, history["sigma"].iloc[-1], progress))
-        write_metrics(run, {"training": training_figures(experiment, history)})
+        checkpoints.save_codes(run, encode_held_out(model, valid_set))
+        images = {"train_images": len(train_set), "valid_images": len(valid_set)}
+        write_metrics(run, {"training": images | training_figures(experiment, history)})
     return history
 
 
@@ -102,6 +105,12 @@ def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Te
     kept = [i for i, column in enumerate(ds.attributes.T) if 0 < column.sum() < len(column)]
     directions = [attribute_direction(mu, ds.attributes[:, i]) for i in kept]
     return [ds.attribute_names[i] for i in kept], torch.stack(directions) if directions else torch.empty(0)
+
+
+def encode_held_out(model: LatentModel, valid: data.Dataset) -> checkpoints.Codes:
+    """The codes of the first validation images: walks and edits start from them where no image is at hand."""
+    shown = valid.subset(HELD_OUT_CODES)
+    return checkpoints.Codes(*encode_dataset(model, shown), shown.attributes, shown.attribute_names)
 
 
 def training_figures(experiment: Experiment, history: pd.DataFrame) -> dict:
