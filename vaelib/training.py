@@ -1,21 +1,25 @@
 """The training loop: plain PyTorch from top to bottom, on Accelerate for devices and processes.
 
 `fit` trains a model in memory; given a folder, it also writes after every epoch all that is needed to look at the run
-and to go on with it. `accelerate launch -m vaelib train ...` runs the same loop on several devices.
+and to go on with it. `accelerate launch --multi_gpu -m vaelib train ...` runs the same loop on several devices, and
+on CPUs where there is no GPU: every process computes its share of each batch, the first one writes.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor
+from torch.distributions import Normal
 from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import checkpoints, data, losses, records
@@ -84,17 +88,20 @@ def fit(
     Raises `UserError` when the loss stops being a number; what earlier epochs wrote stays.
     """
     settings = Settings(**settings)
-    accelerator = Accelerator(mixed_precision="no")  # autocast is ours: Accelerate's cannot change within a process
+    accelerator = connect()
+    _require_a_row_for_each(accelerator, settings)
     model.to(accelerator.device, memory_format=torch.channels_last)
+    _share_batch_statistics(model, accelerator)
     optimizer = torch.optim.Adam(model.parameters(), fused=accelerator.device.type in ("cpu", "cuda"))
     history = checkpoints.load_resume(out, model, optimizer) if out and resume else []
     batches = _loaders(train, valid, settings, accelerator)
-    parallel, stepper = accelerator.prepare(model, optimizer)
+    objective, stepper = accelerator.prepare(Objective(model), optimizer)
 
     for epoch in range(len(history), settings.epochs):
         row = {"epoch": epoch + 1}
-        row |= train_epoch(parallel, batches[0], stepper, settings, accelerator, epoch, progress)
-        row |= validate(parallel, batches[1], settings, accelerator, row["sigma"])
+        noise = draws(model, settings, accelerator, epoch)
+        row |= train_epoch(objective, batches[0], noise, stepper, settings, accelerator, epoch, progress)
+        row |= validate(model, batches[1], settings, accelerator, row["sigma"])
         require_finite(row["valid_nll"] + row["valid_kl"], epoch)  # the last step of an epoch can break the weights too
         history.append(row)
         if accelerator.is_main_process:
@@ -109,9 +116,50 @@ def fit(
     return pd.DataFrame(history)
 
 
+def connect() -> Accelerator:
+    """Find the device, and the other processes where a launcher has started several.
+
+    Raises `UserError` if they cannot reach each other: each would train alone, into the same folder.
+    """
+    # Accelerate connects processes on CPUs only if it is told to use them. Its autocast cannot change in a process, so
+    # that is ours.
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
+    started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+    if accelerator.num_processes != started:
+        raise UserError(
+            f"{started} processes were started and do not reach each other on this device ({accelerator.device.type}): "
+            "start one alone, or set the environment variable ACCELERATE_USE_CPU=true."
+        )
+    return accelerator
+
+
+class Objective(torch.nn.Module):
+    """What a step computes of its images: one module, so that processes can keep its gradients the same."""
+
+    def __init__(self, model: LatentModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, epsilon: Tensor, likelihood: losses.Likelihood) -> tuple[Tensor, Tensor, Tensor]:
+        """nll and kl in nats, and the mean squared error, (B,) each, of images x (B, 3, H, W) in [0, 1].
+
+        The reconstructions are decoded from one z per image, made from the draws epsilon (B, latent_dim) of N(0, I). An
+        `AutoEncoder` ignores these: its kl is 0.
+        """
+        if isinstance(self.model, AutoEncoder):
+            x_hat = self.model(x)
+            kl = torch.zeros(len(x), device=x.device)
+        else:
+            mu, logvar = self.model.encode(x)
+            x_hat = self.model.decode(mu + torch.exp(0.5 * logvar) * epsilon)
+            kl = losses.kl_divergence(mu, logvar)
+        return losses.nll(x, x_hat, likelihood), kl, (x - x_hat).square().flatten(1).mean(1)
+
+
 def train_epoch(
-    model: torch.nn.Module,
+    objective: torch.nn.Module,
     batches: data.Loader,
+    noise: Iterator[Tensor],
     optimizer: torch.optim.Optimizer,
     settings: Settings,
     accelerator: Accelerator,
@@ -119,22 +167,24 @@ def train_epoch(
     progress: bool,
 ) -> dict[str, float]:
     """One pass over the training images; its means in nats per image, and its speed."""
-    model.train()
+    objective.train()
     batches.epoch = epoch
-    noise = _noise(settings.seed, epoch, accelerator)
+    likelihood = _of_whole_batches(settings, accelerator)
+    share = settings.batch_size / accelerator.num_processes  # images; the mean over processes is that over the batch
     totals = torch.zeros(3, device=accelerator.device)
     started = time.perf_counter()
-    for step, x in enumerate(_bar(batches, f"epoch {epoch + 1}", progress and accelerator.is_main_process)):
+    bar = _bar(batches, f"epoch {epoch + 1}", progress and accelerator.is_main_process)
+    for step, (x, epsilon) in enumerate(zip(bar, noise, strict=False)):
         done = epoch * len(batches) + step
         set_learning_rate(optimizer, settings.learning_rate, done / (settings.epochs * len(batches)))
         beta = losses.warm_up(done, settings.warm_up_epochs * len(batches), settings.beta)
-        with autocast(settings.precision, accelerator.device):
-            nll, kl, mse = batch_losses(model, x, settings.likelihood, noise)
-        loss = nll.mean() + beta * kl.mean()
         optimizer.zero_grad()
+        with autocast(settings.precision, accelerator.device):
+            nll, kl, mse = (value.sum() / share for value in objective(x, epsilon, likelihood))
+        loss = nll + beta * kl
         accelerator.backward(loss)
         optimizer.step()
-        totals += torch.stack([nll.mean(), kl.mean(), mse.mean()]).detach()
+        totals += torch.stack([nll, kl, mse]).detach()
         if step % CHECK_EVERY == 0:
             require_finite(loss.item(), epoch)
     nll, kl, mse = (accelerator.reduce(totals, "mean") / len(batches)).tolist()
@@ -146,40 +196,51 @@ def train_epoch(
 
 @torch.no_grad()
 def validate(
-    model: torch.nn.Module, batches: data.Loader, settings: Settings, accelerator: Accelerator, sigma: float
+    model: LatentModel, batches: data.Loader, settings: Settings, accelerator: Accelerator, sigma: float
 ) -> dict[str, float]:
     """The same means over the validation images, in evaluation mode; an optimal Gaussian is held at `sigma`.
 
     A sigma fitted to the images that it judges would flatter them.
     """
-    model.eval()
+    broadcast(list(model.buffers()))  # batch normalisation's statistics, where each process has gathered its own
+    objective = Objective(model).eval()
     likelihood = settings.likelihood
     if isinstance(likelihood, losses.OptimalGaussian):
         likelihood = losses.Gaussian(max(sigma, losses.SMALLEST_SIGMA))
-    noise = _noise(settings.seed, -1, accelerator)  # the same draws after every epoch
     totals = torch.zeros(4, device=accelerator.device)
-    for x in batches:
+    noise = draws(model, settings, accelerator, -1)  # the same after every epoch
+    for x, epsilon in zip(batches, noise, strict=False):
         with autocast(settings.precision, accelerator.device):
-            nll, kl, mse = batch_losses(model, x, likelihood, noise)
+            nll, kl, mse = objective(x, epsilon[: len(x)], likelihood)
         totals += torch.stack([nll.sum(), kl.sum(), mse.sum(), torch.ones_like(mse).sum()])
     nll, kl, mse, images = accelerator.reduce(totals, "sum").tolist()
     return {"valid_nll": nll / images, "valid_kl": kl / images, "valid_mse": mse / images}
 
 
-def batch_losses(
-    model: torch.nn.Module, x: Tensor, likelihood: losses.Likelihood, noise: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """nll and kl in nats, and the mean squared error, (B,) each, of images x (B, 3, H, W) in [0, 1].
+def draws(model: LatentModel, settings: Settings, accelerator: Accelerator, epoch: int) -> Iterator[Tensor]:
+    """Draws of N(0, I) for one batch after another, (B, latent_dim): they depend on nothing but seed and epoch.
 
-    The reconstructions are decoded from one draw of z per image. An `AutoEncoder` draws nothing: its kl is 0.
+    Every process draws for the whole batch and takes the rows of its own images, so the images of one batch meet the
+    same draws however many processes share it.
     """
-    if isinstance(getattr(model, "module", model), AutoEncoder):
-        x_hat = model(x)
-        kl = torch.zeros(len(x), device=x.device)
-    else:
-        x_hat, mu, logvar = model(x, noise)
-        kl = losses.kl_divergence(mu, logvar)
-    return losses.nll(x, x_hat, likelihood), kl, (x - x_hat).square().flatten(1).mean(1)
+    noise = torch.Generator(accelerator.device).manual_seed((settings.seed * 100_003 + epoch + 1) * 1009)
+    while True:
+        whole = torch.randn(settings.batch_size, model.latent_dim, generator=noise, device=accelerator.device)
+        yield whole[accelerator.process_index :: accelerator.num_processes]
+
+
+@dataclass(frozen=True)
+class SharedOptimalGaussian:
+    """`losses.OptimalGaussian` where processes share batches of `batch_size`: sigma is that of the whole batch."""
+
+    accelerator: Accelerator
+    batch_size: int
+
+    def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """-log p(x | z) per image of this process, (B,) nats, summed over pixels and channels."""
+        error = losses.squared_error(x, x_hat).detach().sum() / (self.batch_size * x[0].numel())
+        sigma = self.accelerator.reduce(error, "sum").sqrt().clamp(min=losses.SMALLEST_SIGMA)
+        return -Normal(x_hat, sigma, validate_args=False).log_prob(x).flatten(1).sum(1)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:
@@ -225,10 +286,24 @@ def _loaders(train, valid, settings: Settings, accelerator: Accelerator) -> tupl
     )
 
 
-def _noise(seed: int, epoch: int, accelerator: Accelerator) -> torch.Generator:
-    """The draws of one epoch in one process: they depend on nothing that happened before."""
-    stream = (seed * 100_003 + epoch + 1) * 1009 + accelerator.process_index
-    return torch.Generator(accelerator.device).manual_seed(stream)
+def _require_a_row_for_each(accelerator: Accelerator, settings: Settings) -> None:
+    if settings.batch_size < accelerator.num_processes:
+        raise UserError(
+            f"batch_size is {settings.batch_size} and counts the images of all {accelerator.num_processes} processes "
+            "together: choose a larger one, or start fewer processes."
+        )
+
+
+def _share_batch_statistics(model: LatentModel, accelerator: Accelerator) -> None:
+    """Let batch normalisation use the statistics of all processes' images; on CPUs torch cannot, each uses its own."""
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)  # replaces the layers in place
+
+
+def _of_whole_batches(settings: Settings, accelerator: Accelerator) -> losses.Likelihood:
+    if accelerator.num_processes > 1 and isinstance(settings.likelihood, losses.OptimalGaussian):
+        return SharedOptimalGaussian(accelerator, settings.batch_size)
+    return settings.likelihood
 
 
 def _bar(batches: data.Loader, title: str, progress: bool) -> Iterable[Tensor]:
