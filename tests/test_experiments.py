@@ -53,6 +53,9 @@ def test_every_experiment_can_be_described(name):
         ("beta=2", "beta", 2.0),
         ("sigma=1", "sigma", 1.0),
         ("flip=true", "flip", True),
+        ("ema=0.999", "ema", 0.999),
+        ("ema=0", "ema", 0.0),
+        ("compile=true", "compile", True),
         ("channels=[8, 16]", "channels", (8, 16)),
         ("model=AutoEncoder", "model", "AutoEncoder"),
         ('model="AutoEncoder"', "model", "AutoEncoder"),
@@ -157,6 +160,13 @@ def test_the_likelihood_of_an_experiment(path):
     assert experiments.read(path).build_likelihood() == losses.OptimalGaussian()
     gaussian = experiments.read(path, ["likelihood=gaussian", "sigma=0.5"])
     assert gaussian.training_settings()["likelihood"] == losses.Gaussian(0.5)
+
+
+def test_an_experiment_decides_every_setting_of_training(path):
+    changed = ["epochs=3", "precision=bfloat16", "ema=0.9", "compile=true", "seed=7", "likelihood=bernoulli"]
+    settings = experiments.read(path, changed).training_settings()
+    assert settings.keys() == {field.name for field in dataclasses.fields(training.Settings)}
+    assert [settings[key] for key in ("epochs", "precision", "ema", "compile", "seed")] == [3, "bfloat16", 0.9, True, 7]
 
 
 @pytest.mark.parametrize("override", ["epochs=0", "batch_size=-1", "learning_rate=0"])

@@ -22,7 +22,7 @@ import torch
 from accelerate import PartialState
 from PIL import Image
 
-from vaelib import checkpoints, losses, records, training
+from vaelib import checkpoints, devices, losses, records, training
 from vaelib.data import Dataset, faces
 from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder
@@ -70,7 +70,7 @@ def uneven():
 def in_each_process(place):
     rank = os.environ["RANK"]
     writes, rows = watch_writes(place), watch_rows()
-    history = fit(new(batch_norm=False), out=place / "exact")
+    history = fit(new(batch_norm=False), out=place / "exact", ema=0.9)
     written, seen = list(writes), list(rows)
     found = {
         "processes": PartialState().num_processes,
@@ -79,7 +79,7 @@ def in_each_process(place):
         "exact": history.to_dict("list"),
         "uneven": uneven().to_dict("list"),
     }
-    fit(new(), out=place / "unbroken")
+    fit(new(), out=place / "unbroken", ema=0.9)
     break_off_and_resume(place / "resumed")
     (place / f"found-{rank}.json").write_text(json.dumps(found))
 
@@ -128,11 +128,11 @@ def break_off_and_resume(run):
 
     training.validate = interrupted
     try:
-        fit(new(), out=run)
+        fit(new(), out=run, ema=0.9)
     except KeyboardInterrupt:
         training.validate = validate
     torch.manual_seed(1)
-    fit(VAE(32, 16, (8, 16)), out=run, resume=True)  # everything comes from the file
+    fit(VAE(32, 16, (8, 16)), out=run, ema=0.9, resume=True)  # everything comes from the file
 
 
 # What they found
@@ -166,7 +166,7 @@ def assert_same_curves(history, alone, tolerances):
 
 
 def test_two_processes_give_the_loss_curve_of_one(found):
-    alone = fit(new(batch_norm=False))
+    alone = fit(new(batch_norm=False), ema=0.9)
     assert alone["valid_nll"].diff()[1] < -100 * ROUNDING * alone["valid_nll"].abs().max()  # a curve, not a line
     for process in found:
         assert process["processes"] == 2
@@ -251,7 +251,7 @@ def test_processes_that_do_not_reach_each_other_are_refused(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="2 processes were started and do not reach each other"):
-        training.connect()
+        devices.connect()
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 import signal
@@ -15,8 +16,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from PIL import Image
+from torch._inductor import config as inductor
+from torch._inductor.compile_fx import compile_fx
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from vaelib import checkpoints, data, losses, records, training
+from vaelib import checkpoints, data, devices, losses, records, training
 from vaelib.data import Dataset
 from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder
@@ -271,13 +275,92 @@ def test_an_unknown_precision_suggests_the_nearest():
 
 def test_auto_is_one_of_the_two():
     device = torch.device("cpu")
-    enabled = training.computes_in_bfloat16(device)
-    with training.autocast("auto", device):
+    enabled = devices.computes_in_bfloat16(device)
+    with devices.autocast("auto", device):
         assert torch.is_autocast_enabled("cpu") == enabled
-    with training.autocast("bfloat16", device):
+    with devices.autocast("bfloat16", device):
         assert torch.is_autocast_enabled("cpu")
-    with training.autocast("float32", device):
+    with devices.autocast("float32", device):
         assert not torch.is_autocast_enabled("cpu")
+
+
+# The moving average
+
+
+def states_after_each_step(model, **changes):
+    """Train the model and return its state dictionary as it was after each step, and the history."""
+    states = []
+    hook = register_optimizer_step_post_hook(
+        lambda *_: states.append({key: value.clone() for key, value in model.state_dict().items()})
+    )
+    try:
+        return states, fit(model, **changes)
+    finally:
+        hook.remove()
+
+
+def test_the_moving_average_is_what_is_left_in_the_model_and_in_its_file(tmp_path):
+    model = new()
+    seen, history = states_after_each_step(model, out=tmp_path, ema=0.8)
+    assert len(seen) == 3 * STEPS
+    for key, value in model.state_dict().items():
+        if "num_batches" not in key:  # which torch counts and does not use
+            average = seen[0][key]
+            for state in seen[1:]:
+                average = 0.8 * average + 0.2 * state[key]
+            torch.testing.assert_close(value, average, rtol=1e-5, atol=1e-6)
+            assert not torch.allclose(value, seen[-1][key], rtol=1e-5, atol=1e-6), key
+    assert_equal_state(checkpoints.load(tmp_path).state_dict(), model.state_dict())
+    judged = training.validate(model, data.loader(VALID, 8), training.Settings(batch_size=8), Accelerator(), 0.2)
+    assert judged["valid_mse"] == pytest.approx(history["valid_mse"].iloc[-1], rel=1e-6)
+
+
+def test_the_moving_average_leaves_the_training_as_it_is(unbroken):
+    history = fit(new(), ema=0.8)
+    assert history["train_nll"].tolist() == unbroken[2]["train_nll"].tolist()
+    assert history["valid_nll"].iloc[-1] != unbroken[2]["valid_nll"].iloc[-1]
+
+
+@pytest.mark.parametrize("ema", [-0.1, 1.0, math.nan])
+def test_an_average_that_never_moves_or_is_none_is_refused(ema):
+    with pytest.raises(UserError, match=f"ema is {ema}: it must be 0 .*below 1"):
+        fit(new(), ema=ema)
+
+
+# Compiled steps
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler: g++")
+def test_compiled_steps_compute_the_same_and_resume_bit_for_bit(tmp_path, monkeypatch, unbroken):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir(), broken.mkdir()
+    graphs = []
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted(graphs)))
+    history = fit(new(), out=whole, compile=True)
+    assert len(graphs) == 2  # that of the trial, and one for all steps of training
+    pd.testing.assert_frame_equal(history.drop(columns=CLOCK), unbroken[2].drop(columns=CLOCK), rtol=1e-3)
+    assert checkpoints.load(whole).state_dict().keys() == new().state_dict().keys()
+    break_off(monkeypatch, "validate", broken, compile=True)
+    fit(new(seed=99), out=broken, compile=True, resume=True)
+    assert_equal_runs(broken, whole)
+
+
+def counted(graphs):
+    """The compiler that is used by default; each graph that it is given is added to a list."""
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return compile_fx(graph, inputs)
+
+    return backend
+
+
+def test_without_a_compiler_the_remedy_is_named(monkeypatch, tmp_path):
+    torch.compiler.reset()
+    monkeypatch.setattr(inductor.cpp, "cxx", (None, "no-such-compiler"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # where nothing lies compiled from an earlier time
+    with pytest.raises(UserError, match=r"torch.compile does not work here \(.+\): .*--set compile=false"):
+        fit(new(), compile=True)
 
 
 # Stopping at a NaN
@@ -352,9 +435,9 @@ def test_the_largest_seed_trains():
 # Breaking off and resuming
 
 
-@pytest.mark.parametrize("broken_in", ["train_epoch", "validate"])
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch, unbroken, broken_in):
-    calls, function = [], getattr(training, broken_in)
+def break_off(monkeypatch, function_name, run, **changes):
+    """Train until the loop calls that function of the module for the second time."""
+    calls, function = [], getattr(training, function_name)
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -363,13 +446,37 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch,
         return function(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, broken_in, interrupted)
-        fit(new(), out=tmp_path)
+        patch.setattr(training, function_name, interrupted)
+        fit(new(), out=run, **changes)
+
+
+@pytest.mark.parametrize("broken_in", ["train_epoch", "validate"])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch, unbroken, broken_in):
+    break_off(monkeypatch, broken_in, tmp_path)
     resumed = new(seed=99)  # everything comes from the file
     history = fit(resumed, out=tmp_path, resume=True)
     assert_equal_state(resumed.state_dict(), unbroken[1].state_dict())
     assert_same_history(history, unbroken[2])
     assert_equal_runs(tmp_path, unbroken[0])
+
+
+def test_a_run_with_a_moving_average_resumes_bit_for_bit(tmp_path, monkeypatch):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir(), broken.mkdir()
+    fit(new(), out=whole, ema=0.8)
+    break_off(monkeypatch, "validate", broken, ema=0.8)
+    resumed = new(seed=99)
+    fit(resumed, out=broken, ema=0.8, resume=True)
+    assert_equal_runs(broken, whole)
+    assert_equal_state(resumed.state_dict(), checkpoints.load(whole).state_dict())
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.8), (0.8, 0.0)])
+def test_a_moving_average_cannot_begin_or_end_within_a_run(tmp_path, before, after):
+    fit(new(), out=tmp_path, epochs=1, ema=before)
+    with pytest.raises(UserError, match="resume with the run's own settings"):
+        fit(new(), out=tmp_path, ema=after, resume=True)
+    assert written_history(tmp_path)["epoch"].tolist() == [1]
 
 
 KILLED = """

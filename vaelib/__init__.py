@@ -3,7 +3,7 @@
 Read it from the ground floor up; a module imports only from the floors below its own:
 
     0  errors                                           what a user can get wrong
-    1  files                                            writing without ever leaving half a file
+    1  files, devices                                   writing without ever leaving half a file; the hardware
     2  data, models, losses, images                     the ingredients
     3  latent, priors, metrics, experiments, records    what is done with codes; settings by name; pictures of a run
     4  checkpoints                                      a model and what belongs to it, on disk

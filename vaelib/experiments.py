@@ -24,7 +24,8 @@ class Experiment:
     """What `vaelib train` needs to know. An experiment file sets some of these keys, `--set key=value` overrides any.
 
     `learning_rate` is the peak of the schedule; `sigma` belongs to the gaussian likelihood; `beta` multiplies the KL
-    and rises from 0 over `warm_up_epochs`; `precision` is float32, bfloat16 or auto; `flip` mirrors half of the images.
+    and rises from 0 over `warm_up_epochs`; `precision` is float32, bfloat16 or auto; `flip` mirrors half of the images;
+    `ema` is the share of the moving average that stays at every step, 0 for none; `compile` is for torch.compile.
     """
 
     about: str
@@ -42,6 +43,8 @@ class Experiment:
     learning_rate: float = 1e-3
     precision: str = "auto"
     flip: bool = False
+    ema: float = 0.0
+    compile: bool = False
     seed: int = 0
 
     def build_model(self) -> models.LatentModel:
@@ -56,7 +59,10 @@ class Experiment:
 
     def training_settings(self) -> dict:
         """The keyword arguments of `training.fit`."""
-        copied = ("epochs", "batch_size", "learning_rate", "beta", "warm_up_epochs", "precision", "flip", "seed")
+        copied = [
+            *("epochs", "batch_size", "learning_rate", "beta", "warm_up_epochs"),
+            *("precision", "flip", "ema", "compile", "seed"),
+        ]
         return {key: getattr(self, key) for key in copied} | {"likelihood": self.build_likelihood()}
 
     def to_toml(self) -> str:

@@ -8,7 +8,6 @@ on CPUs where there is no GPU: every process computes its share of each batch, t
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,15 +19,16 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor
 from torch.distributions import Normal
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import checkpoints, data, losses, records
+from .devices import PRECISIONS, autocast, compiled, connect, share_batch_statistics
 from .errors import UserError, unknown
 from .models import AutoEncoder, LatentModel
 
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for the accelerator
 RISING_SHARE = 0.1  # of all steps, in which the learning rate rises to its peak
-PRECISIONS = ("float32", "bfloat16", "auto")
 SEEDS = 2**32  # those below leave room in 64 bits for the streams that are derived from them
 
 
@@ -37,7 +37,9 @@ class Settings:
     """How `fit` trains. `batch_size` counts images of all processes together; `learning_rate` is the schedule's peak.
 
     `beta` multiplies the KL and rises from 0 over `warm_up_epochs`; `precision` is "float32", "bfloat16", or "auto"
-    for bfloat16 where the hardware computes in it; `flip` mirrors every image with probability 1/2.
+    for bfloat16 where the hardware computes in it; `flip` mirrors every image with probability 1/2. With `ema` above 0,
+    the model that is judged and kept is a moving average: a share `ema` of it stays at every step (see `WithAverage`).
+    `compile` has torch.compile write kernels for the steps of training.
     """
 
     epochs: int = 10
@@ -48,6 +50,8 @@ class Settings:
     warm_up_epochs: int = 0
     precision: str = "float32"
     flip: bool = False
+    ema: float = 0.0
+    compile: bool = False
     seed: int = 0
 
     def __post_init__(self):
@@ -57,6 +61,8 @@ class Settings:
         for name in ("beta", "warm_up_epochs"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more.")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema is {self.ema}: it must be 0 (no moving average) or more, and below 1.")
         if not 0 <= self.seed < SEEDS:
             raise UserError(f"seed is {self.seed}: it must be a number from 0 to {SEEDS - 1}.")
         if self.precision not in PRECISIONS:
@@ -77,9 +83,9 @@ def fit(
 
     The loss of a batch is the mean over its images of nll + beta · kl (of the nll alone for an `AutoEncoder`). The
     optimiser is Adam; its learning rate rises over a tenth of the run and falls to zero along a cosine. `settings` are
-    the fields of `Settings`. With `out`, an existing folder, every epoch writes `resume.safetensors`,
-    `model.safetensors`, `history.csv` and pictures there, and the last `training.gif`; with `resume`, training goes on
-    after the last such epoch.
+    the fields of `Settings`; with `ema` the moving average is what is validated and saved, and `model` in the end.
+    With `out`, an existing folder, every epoch writes `resume.safetensors`, `model.safetensors`, `history.csv` and
+    pictures there, and the last `training.gif`; with `resume`, training goes on after the last such epoch.
 
     Columns: epoch; train_nll, train_kl, valid_nll, valid_kl in nats per image; valid_mse of pixels in [0, 1]; sigma,
     the root-mean-square error in training, by which an optimal Gaussian judges the validation images; seconds and
@@ -91,46 +97,50 @@ def fit(
     accelerator = connect()
     _require_a_row_for_each(accelerator, settings)
     model.to(accelerator.device, memory_format=torch.channels_last)
-    _share_batch_statistics(model, accelerator)
+    share_batch_statistics(model, accelerator)
     optimizer = torch.optim.Adam(model.parameters(), fused=accelerator.device.type in ("cpu", "cuda"))
-    history = checkpoints.load_resume(out, model, optimizer) if out and resume else []
+    trained, shown = model, model
+    if settings.ema:
+        trained = WithAverage(model, settings.ema)
+        shown = trained.average.module
+        optimizer.register_step_post_hook(lambda *_: trained.average.update_parameters(model))
+    history = checkpoints.load_resume(out, trained, optimizer) if out and resume else []
     batches = _loaders(train, valid, settings, accelerator)
-    objective, stepper = accelerator.prepare(Objective(model), optimizer)
+    objective = compiled(Objective(model), accelerator) if settings.compile else Objective(model)
+    objective, stepper = accelerator.prepare(objective, optimizer)
 
     for epoch in range(len(history), settings.epochs):
         row = {"epoch": epoch + 1}
         noise = draws(model, settings, accelerator, epoch)
         row |= train_epoch(objective, batches[0], noise, stepper, settings, accelerator, epoch, progress)
-        row |= validate(model, batches[1], settings, accelerator, row["sigma"])
+        row |= validate(shown, batches[1], settings, accelerator, row["sigma"])
         require_finite(row["valid_nll"] + row["valid_kl"], epoch)  # the last step of an epoch can break the weights too
         history.append(row)
         if accelerator.is_main_process:
             _report(row, settings.epochs, progress)
             if out:
-                records.write_epoch(out, model.eval(), valid, history)
-                checkpoints.save(out, model)
-                checkpoints.save_resume(out, model, optimizer, history)  # last: it vouches for all the others
+                records.write_epoch(out, shown.eval(), valid, history)
+                checkpoints.save(out, shown)
+                checkpoints.save_resume(out, trained, optimizer, history)  # last: it vouches for all the others
     if out and accelerator.is_main_process:
         records.write_animation(out, len(history))
+    if settings.ema:
+        model.load_state_dict(shown.state_dict())
     model.eval()
     return pd.DataFrame(history)
 
 
-def connect() -> Accelerator:
-    """Find the device, and the other processes where a launcher has started several.
+class WithAverage(torch.nn.Module):
+    """A model in training, and the exponential moving average of its weights and of batch normalisation's statistics.
 
-    Raises `UserError` if they cannot reach each other: each would train alone, into the same folder.
+    At every step the average keeps a share `decay` of itself and takes the rest from the model. It varies less from
+    step to step than the model does (Polyak & Juditsky 1992; Yazıcı et al. 2019 for generative models).
     """
-    # Accelerate connects processes on CPUs only if it is told to use them. Its autocast cannot change in a process, so
-    # that is ours.
-    accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
-    started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
-    if accelerator.num_processes != started:
-        raise UserError(
-            f"{started} processes were started and do not reach each other on this device ({accelerator.device.type}): "
-            "start one alone, or set the environment variable ACCELERATE_USE_CPU=true."
-        )
-    return accelerator
+
+    def __init__(self, model: LatentModel, decay: float):
+        super().__init__()
+        self.model, self.config = model, model.config
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 class Objective(torch.nn.Module):
@@ -254,20 +264,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float
         group["lr"] = peak * (max(rising, 0.01) if done < RISING_SHARE else falling)
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The context in which matrix products are computed in `precision`; sums and losses stay float32."""
-    wanted = precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
-
-
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 numbers itself, so that using them saves time."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Without such instructions a CPU emulates them, slower than float32.
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
 def require_finite(loss: float, epoch: int) -> None:
     """Raise `UserError` if the loss is no longer a number."""
     if not math.isfinite(loss):
@@ -292,12 +288,6 @@ def _require_a_row_for_each(accelerator: Accelerator, settings: Settings) -> Non
             f"batch_size is {settings.batch_size} and counts the images of all {accelerator.num_processes} processes "
             "together: choose a larger one, or start fewer processes."
         )
-
-
-def _share_batch_statistics(model: LatentModel, accelerator: Accelerator) -> None:
-    """Let batch normalisation use the statistics of all processes' images; on CPUs torch cannot, each uses its own."""
-    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)  # replaces the layers in place
 
 
 def _of_whole_batches(settings: Settings, accelerator: Accelerator) -> losses.Likelihood:
