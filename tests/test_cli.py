@@ -197,8 +197,21 @@ def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_pat
     printed = capsys.readouterr().out
     figures = json.loads((run / "metrics.json").read_text())
     assert {"training", "evaluation on faces"} <= set(figures)
-    assert figures["evaluation on faces"]["iwae_bound"] > figures["evaluation on faces"]["elbo_on_the_same"]
-    assert f"{figures['evaluation on faces']['psnr']:.3g}" in printed
+    figures = figures["evaluation on faces"]
+    assert figures["iwae_bound"] > figures["elbo_on_the_same"]
+    assert "memorisation" in figures["not_computed"]  # the run was trained on other images
+    for key in ("mse", "psnr", "bits_per_dim"):
+        assert f" {figures[key]:.3g}\n" in printed
+
+
+def test_evaluate_copes_with_few_images_of_the_runs_own(trained, vaelib, monkeypatch, capsys, tmp_path, data_root):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)  # as if it were not installed
+    assert call(monkeypatch, "evaluate", run, "--root", data_root, "--inception") == 0
+    figures = json.loads((run / "metrics.json").read_text())["evaluation"]
+    assert figures["images"] < 30 and figures["dataset"] == "mine0"
+    assert figures["memorisation"]["training_images"] > 100
+    assert "not computed: inception: torchmetrics is not installed" in capsys.readouterr().out
 
 
 def test_an_evaluation_that_cannot_be_written_is_printed_all_the_same(trained, vaelib, monkeypatch, capsys, tmp_path):

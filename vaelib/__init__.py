@@ -5,8 +5,9 @@ Read it from the ground floor up; a module imports only from the floors below it
     0  errors                                           what a user can get wrong
     1  files, devices                                   writing without ever leaving half a file; the hardware
     2  data, models, losses, images                     the ingredients
-    3  latent, priors, metrics, experiments, records    what is done with codes; settings by name; pictures of a run
-    4  checkpoints                                      a model and what belongs to it, on disk
+    3  latent, priors, metrics, editing, inception      what is done with codes, and how well; another's features
+    3  experiments, records, tables                     settings by name; pictures of a run; its figures as text
+    4  checkpoints, comparison                          a model and what belongs to it, on disk; sets of images compared
     5  training                                         the loop
     6  attributes                                       the network that judges faces
     7  evaluation                                       the figures of a trained model

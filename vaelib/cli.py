@@ -154,13 +154,15 @@ def evaluate(
     run: Run,
     dataset: Annotated[str | None, typer.Option(help="Another data set than the run's own.")] = None,
     root: Root = None,
+    inception: Annotated[
+        bool, typer.Option("--inception", help="The usual FID, too: by torchmetrics, slow without a GPU.")
+    ] = False,
 ) -> None:
     """Measure a run on held-out images: a table, and metrics.json in the run. A shipped record is left as it is."""
-    from . import runs
+    from . import runs, tables
 
-    figures = runs.evaluate_run(run, dataset, root)
-    for name, value in _flat(figures):
-        print(f"{name:<28} {value:.3g}" if isinstance(value, float) else f"{name:<28} {value}")
+    figures = runs.evaluate_run(run, dataset, root, inception)
+    print(tables.evaluation(figures))
     if Path(run).is_dir():  # after the table, which is not to be lost if writing is refused
         runs.write_metrics(run, {f"evaluation on {dataset}" if dataset else "evaluation": figures})
 
@@ -185,11 +187,3 @@ def _numbers(text: str) -> list[float]:
     if not (numbers and all(map(math.isfinite, numbers))):
         raise UserError(f"--strengths takes numbers with commas between them and was given {text!r}: try -2,0,2.")
     return numbers
-
-
-def _flat(figures: dict, prefix: str = "") -> list[tuple[str, object]]:
-    """The rows of a table from figures that may lie in a dictionary within the dictionary."""
-    rows = []
-    for name, value in figures.items():
-        rows += _flat(value, f"{name}: ") if isinstance(value, dict) else [(prefix + name, value)]
-    return rows

@@ -3,63 +3,154 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
+from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
-from . import data, losses, metrics
+from . import attributes, data, inception, losses, metrics
 from .checkpoints import Statistics
+from .comparison import (
+    HELD_OUT,
+    NEIGHBOURS,
+    RECONSTRUCTIONS,
+    TRAINING,
+    distance_figures,
+    memorisation_figures,
+    samples_of,
+)
+from .data.celeba import CROP
+from .editing import SEEN, edit_figures
+from .errors import UserError
 from .latent import encode_dataset
 from .models import VAE, LatentModel, Prior
 from .priors import StandardNormal
 
+MOST_IMAGES = 2_000  # held-out images, and as many samples: what a figure of two or three digits needs
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
 IWAE_IMAGES = 256  # the bound decodes every image that many times
-FEATURES = 64  # principal components of the pixels in which Fréchet distances are measured
-MOST_IMAGES = 5_000  # of the held-out images: what a figure of three digits needs
+COMPONENTS = 64  # principal components of the pixels
+EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")
+SEED = 0  # of the samples and of every other draw
+AT_ONCE = 256  # images in a batch
+
+CROPS = {"celeba": f"the centred {CROP} x {CROP} pixels", "faces": "none", "objects": "none", "cifar10": "none"}
+CROP_OF_A_FOLDER = "the largest centred square"
+
+Extractor = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [0, 1] to features (B, D), on the CPU
 
 
-def evaluate(model: LatentModel, train: data.Dataset, held_out: data.Dataset, statistics: Statistics) -> dict:
-    """Figures of `model` on `held_out` (its first 5,000 images), in nats per image and pixels in [0, 1].
+def evaluate(
+    model: LatentModel,
+    train: data.Dataset,
+    held_out: data.Dataset,
+    statistics: Statistics,
+    *,
+    trained_on: bool = True,
+    with_inception: bool = False,
+    progress: bool = False,
+) -> dict:
+    """Figures of `model` on `held_out` (its first 2,000 images), in nats per image and pixels in [0, 1].
 
-    reconstruction: mse, psnr in decibels. Likelihood, for a VAE alone, under a Gaussian of the training sigma: nll, kl,
-    elbo, their sum; iwae_bound from 50 draws, on the first 256 images, beside the elbo on the same; bits_per_dim of the
-    elbo, with 8-bit pixels; active_units. frechet: distances to the held-out images in principal components of the
-    pixels fitted on training images, for training images, reconstructions, and samples of every prior.
+    mse, and psnr in decibels; of a VAE `likelihood_figures` under a Gaussian of the training sigma; `distance_figures`
+    of training images, reconstructions and samples of every prior; `memorisation_figures`, if the model was trained on
+    `train`; `all_edits`. Features are principal components of the pixels; those of the attribute network, for images of
+    64 pixels or more; Inception's, if asked for. not_computed: why a figure is not there, by its name.
+
+    Raises `UserError` if there are too few images to compare.
     """
+    _require_enough(train, held_out)
     held_out = held_out.subset(MOST_IMAGES)
-    x = all_images(held_out)
-    features = metrics.PixelFeatures(FEATURES).fit(all_images(train.subset(MOST_IMAGES)))
-    x_hat = reconstruct_all(model, held_out)
-    mse = (x - x_hat).square().mean().item()
-    figures = {"dataset": held_out.name, "split": held_out.split, "images": len(held_out), "mse": mse}
-    figures["psnr"] = metrics.psnr(mse)
+    x, x_hat = all_images(held_out), reconstruct_all(model, held_out, progress)
+    figures = setting(held_out) | reconstruction_figures(x, x_hat)
     if isinstance(model, VAE):
-        figures |= likelihood_figures(model, held_out, losses.Gaussian(statistics.sigma))
-    figures["features"] = f"{FEATURES} principal components of the pixels"
-    figures["frechet"] = frechet_figures(model, features, train, x, x_hat, statistics)
-    return figures
+        figures |= likelihood_figures(model, held_out, losses.Gaussian(statistics.sigma), progress)
+
+    judge, not_computed = _judge(model), {}
+    extractors, about = feature_extractors(train, judge, with_inception, model.device, not_computed)
+    sets = image_sets(model, train, x, x_hat, statistics, progress)
+    features = features_of(extractors, sets, progress)
+    figures |= {"features": about} | distance_figures(features)
+    if trained_on:
+        main, extract = next(iter(extractors.items()))
+        seen = torch.cat(
+            [extract(images) for images in _bar(batches(model, train), f"{main}: all {TRAINING}", progress)]
+        )
+        figures["memorisation"] = memorisation_figures(main, features[main], seen, figures["best_prior"])
+    else:
+        not_computed["memorisation"] = "the model was not trained on this data set"
+    if judge:
+        figures["edits"] = all_edits(model, held_out, statistics, judge, not_computed, progress)
+    return figures | {"not_computed": not_computed}
+
+
+def _require_enough(train: data.Dataset, held_out: data.Dataset) -> None:
+    fewest = NEIGHBOURS + 1
+    if min(len(train), len(held_out)) < fewest:
+        raise UserError(
+            f"{len(train)} training and {len(held_out)} held-out images are too few to compare: evaluate on a data set "
+            f"with at least {fewest} of each."
+        )
+
+
+def _judge(model: LatentModel) -> attributes.AttributeNetwork | None:
+    """The attribute network, where the model's images are large enough for it."""
+    return attributes.load(device=model.device) if model.image_size >= attributes.IMAGE_SIZE else None
+
+
+def setting(held_out: data.Dataset) -> dict:
+    """What is measured: the images and how they were cropped, how many, how many samples are drawn, and the seed."""
+    return {
+        "dataset": held_out.name,
+        "split": held_out.split,
+        "crop": CROPS.get(held_out.name, CROP_OF_A_FOLDER),
+        "size": held_out.images.shape[-1],
+        "images": len(held_out),
+        "samples": len(held_out),
+        "seed": SEED,
+    }
+
+
+def reconstruction_figures(x: Tensor, x_hat: Tensor) -> dict:
+    """mse of pixels in [0, 1], and psnr in decibels."""
+    mse = (x - x_hat).square().mean().item()
+    return {"mse": mse, "psnr": metrics.psnr(mse)}
 
 
 @torch.no_grad()
-def likelihood_figures(model: VAE, ds: data.Dataset, likelihood: losses.Likelihood) -> dict:
-    """nll, kl and elbo in nats per image, the IWAE bound, bits per dimension and active units on `ds`."""
-    noise = torch.Generator(model.device).manual_seed(0)
-    nll = torch.cat([losses.nll(x, model(x, noise)[0], likelihood) for x in batches(model, ds)]).mean().item()
+def likelihood_figures(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian, progress: bool = False) -> dict:
+    """nll, kl, elbo and IWAE bound in nats per image, elbo and bound in bits per dimension, and active units on `ds`.
+
+    The bound takes 50 draws for each of the first 256 images: elbo_on_the_same is the elbo of those.
+    """
+    noise = torch.Generator(model.device).manual_seed(SEED)
+    every = _bar(batches(model, ds), "likelihood", progress)
+    nll = torch.cat([losses.nll(x, model(x, noise)[0], likelihood) for x in every]).mean().item()
     mu, logvar = encode_dataset(model, ds)
     kl = losses.kl_divergence(mu, logvar).mean().item()
-    few = list(batches(model, ds.subset(IWAE_IMAGES)))
-    iwae = torch.cat([metrics.iwae_bound(model, x, IMPORTANCE_SAMPLES, likelihood, noise) for x in few])
-    same_elbo = torch.cat([metrics.iwae_bound(model, x, 1, likelihood, noise) for x in few])
+    few = list(data.loader(ds.subset(IWAE_IMAGES), 32, device=model.device))
+    bounds = {
+        k: torch.cat(
+            [metrics.iwae_bound(model, x, k, likelihood, noise) for x in _bar(few, f"IWAE, k = {k}", progress)]
+        )
+        for k in (IMPORTANCE_SAMPLES, 1)
+    }
+    iwae, pixels = bounds[IMPORTANCE_SAMPLES].mean().item(), few[0][0].numel()
     return {
         "sigma": likelihood.sigma,
         "nll": nll,
         "kl": kl,
         "elbo": -nll - kl,
-        "bits_per_dim": bits_per_dim(-nll - kl, pixels=few[0][0].numel()),
-        "iwae_bound": iwae.mean().item(),
-        "elbo_on_the_same": same_elbo.mean().item(),
+        "bits_per_dim": bits_per_dim(-nll - kl, pixels),
+        "iwae_bound": iwae,
+        "iwae_bits_per_dim": bits_per_dim(iwae, pixels),
+        "iwae_draws": IMPORTANCE_SAMPLES,
+        "iwae_images": len(bounds[1]),
+        "elbo_on_the_same": bounds[1].mean().item(),
         "active_units": metrics.active_units(mu, logvar),
+        "latent_dim": model.latent_dim,
     }
 
 
@@ -71,39 +162,128 @@ def bits_per_dim(log_density: float, pixels: int) -> float:
     return -log_density / pixels / math.log(2) + 8
 
 
-def frechet_figures(
-    model: LatentModel,
-    features: metrics.PixelFeatures,
+def feature_extractors(
     train: data.Dataset,
-    x: Tensor,
-    x_hat: Tensor,
-    statistics: Statistics,
-) -> dict[str, float]:
-    """Fréchet distances to the held-out images x of as many other images, (N, 3, H, W) each."""
-    real = features(x)
-    candidates = {"training images": all_images(train.subset(len(x))), "reconstructions": x_hat}
+    judge: attributes.AttributeNetwork | None,
+    with_inception: bool,
+    device: torch.device,
+    not_computed: dict[str, str],
+) -> tuple[dict[str, Extractor], dict[str, str]]:
+    """The ways to look at images and what each is, by name, the most telling one first.
+
+    `not_computed` is told why one is not there.
+    """
+    extractors, about = {}, {}
+    if judge:
+        extractors["attributes"] = partial(attributes.features, judge)
+        about["attributes"] = (
+            f"{judge.channels[-1]} features of {attributes.SHIPPED.name}, which names CelebA's attributes"
+        )
+    else:
+        smallest = attributes.IMAGE_SIZE
+        not_computed["attributes"] = not_computed["edits"] = f"the network is for images of {smallest} pixels or more"
+    few = train.subset(MOST_IMAGES)
+    components = min(COMPONENTS, len(few))
+    extractors["pixels"] = metrics.PixelFeatures(components).fit(all_images(few))
+    about["pixels"] = f"{components} principal components of the pixels of {TRAINING}"
+    if not with_inception:
+        not_computed["inception"] = "--inception was not given"
+        return extractors, about
+    try:
+        extractors["inception"] = inception.load(device)
+        about["inception"] = inception.about()
+    except UserError as error:
+        not_computed["inception"] = str(error)
+    return extractors, about
+
+
+def image_sets(
+    model: LatentModel, train: data.Dataset, x: Tensor, x_hat: Tensor, statistics: Statistics, progress: bool = False
+) -> Iterator[tuple[str, Tensor]]:
+    """What is compared with the held-out images x, and they themselves: names and images, as many as x has.
+
+    One set at a time, because at 128 pixels each takes 400 MB.
+    """
+    yield HELD_OUT, x
+    yield TRAINING, all_images(train.subset(len(x)))
+    yield RECONSTRUCTIONS, x_hat
     for name, prior in {"normal": StandardNormal(model.latent_dim), **statistics.priors}.items():
-        candidates[f"samples, {name}"] = sample_all(model, len(x), prior)
-    return {name: metrics.frechet_distance(real, features(images)) for name, images in candidates.items()}
+        yield samples_of(name), sample_all(model, len(x), prior, SEED, progress)
+
+
+def features_of(
+    extractors: dict[str, Extractor], sets: Iterable[tuple[str, Tensor]], progress: bool = False
+) -> dict[str, dict[str, Tensor]]:
+    """The features (N, D) of every set, by the names of extractor and set."""
+    features = {name: {} for name in extractors}
+    for title, images in sets:
+        for name, extract in extractors.items():
+            bar = _bar(images.split(AT_ONCE), f"{name}: {title}", progress)
+            features[name][title] = torch.cat([extract(part) for part in bar])
+    return features
+
+
+def all_edits(
+    model: LatentModel,
+    held_out: data.Dataset,
+    statistics: Statistics,
+    judge: attributes.AttributeNetwork,
+    not_computed: dict[str, str],
+    progress: bool = False,
+) -> dict:
+    """`editing.edit_figures` of every attribute in `EDITED` that the run has a direction for, by its name.
+
+    With judge_accuracy, that on `held_out` (None without labels). `not_computed` is told why an edit is not there.
+    """
+    names = [name for name in EDITED if name in statistics.attribute_names]
+    if not names:
+        not_computed["edits"] = f"the run knows no direction of {' or '.join(EDITED)}"
+    mu, _ = encode_dataset(model, held_out)
+    decode, ask = (lambda z: model.decode(z.to(model.device))), partial(attributes.probabilities, judge)
+    accuracy = judge_accuracies(judge, held_out)
+    edits = {}
+    for name in names:
+        direction = statistics.direction(name)
+        try:
+            edited = edit_figures(decode, mu, direction, name, ask, judge.attribute_names, progress=progress)
+            edits[name] = edited | {"judge_accuracy": accuracy.get(name)}
+        except UserError as error:
+            not_computed[f"edits: {name}"] = str(error)
+    return edits
+
+
+def judge_accuracies(judge: attributes.AttributeNetwork, ds: data.Dataset) -> dict[str, float]:
+    """The share of images of `ds` whose label the judge meets, for the attributes that both have names for."""
+    said = attributes.probabilities(judge, all_images(ds)) > SEEN
+    names = [name for name in ds.attribute_names if name in judge.attribute_names]
+    met = [
+        said[:, judge.attribute_names.index(name)] == ds.attributes[:, ds.attribute_names.index(name)] for name in names
+    ]
+    return {name: column.double().mean().item() for name, column in zip(names, met, strict=True)}
 
 
 def batches(model: LatentModel, ds: data.Dataset) -> data.Loader:
     """The images of `ds` in order, on the model's device."""
-    return data.loader(ds, 256, device=model.device)
+    return data.loader(ds, AT_ONCE, device=model.device)
 
 
 def all_images(ds: data.Dataset) -> Tensor:
     """Every image of `ds`: float32 (N, 3, H, W) in [0, 1]."""
-    return torch.cat(list(data.loader(ds, 256)))
+    return torch.cat(list(data.loader(ds, AT_ONCE)))
 
 
 @torch.no_grad()
-def reconstruct_all(model: LatentModel, ds: data.Dataset) -> Tensor:
+def reconstruct_all(model: LatentModel, ds: data.Dataset, progress: bool = False) -> Tensor:
     """The deterministic reconstruction of every image of `ds`, on the CPU."""
-    return torch.cat([model.reconstruct(x).cpu() for x in batches(model, ds)])
+    return torch.cat([model.reconstruct(x).cpu() for x in _bar(batches(model, ds), RECONSTRUCTIONS, progress)])
 
 
-def sample_all(model: LatentModel, n: int, prior: Prior, seed: int = 0) -> Tensor:
+def sample_all(model: LatentModel, n: int, prior: Prior, seed: int = 0, progress: bool = False) -> Tensor:
     """n samples from `prior`, decoded 256 at a time, on the CPU."""
     noise = torch.Generator().manual_seed(seed)
-    return torch.cat([model.sample(min(256, n - start), prior, noise).cpu() for start in range(0, n, 256)])
+    starts = _bar(range(0, n, AT_ONCE), "samples", progress)
+    return torch.cat([model.sample(min(AT_ONCE, n - start), prior, noise).cpu() for start in starts])
+
+
+def _bar(batches: Iterable, title: str, progress: bool) -> Iterable:
+    return tqdm(batches, title, leave=False, unit="batch", disable=None if progress else True)

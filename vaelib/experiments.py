@@ -114,11 +114,19 @@ def _recorded(name: str) -> str:
     if "evaluation" not in metrics:
         return "no run of it is shipped"
     run, held_out = metrics["training"], metrics["evaluation"]
-    frechet = ", ".join(f"{what} {value:.3g}" for what, value in held_out["frechet"].items())
     return (
         f"{run['epochs']} epochs in {run['seconds']:.0f} s ({run['hardware']}); on {held_out['images']:,} held-out "
-        f"images PSNR {held_out['psnr']:.3g} dB, Fréchet distances in {held_out['features']}: {frechet}"
+        f"images PSNR {held_out['psnr']:.3g} dB{_distances(held_out)}"
     )
+
+
+def _distances(held_out: dict) -> str:
+    """The Fréchet distances of a record, in the most telling features that it has."""
+    for features in ("attributes", "pixels"):
+        if features in held_out["frechet"]:
+            values = ", ".join(f"{what} {value:.3g}" for what, value in held_out["frechet"][features].items())
+            return f", Fréchet distances in {held_out['features'][features]}: {values}"
+    return ""
 
 
 def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:

@@ -103,7 +103,7 @@ def _share_within(queries: Tensor, examples: Tensor, k: int) -> float:
     """The share of queries that lie in the ball of at least one example."""
     # The nearest to an example is itself, at distance 0, which does not count as a neighbour.
     radii = torch.cat([own.kthvalue(k + 1).values for own in _distances(examples, examples)])
-    return torch.cat([(away <= radii).any(1) for away in _distances(queries, examples)]).float().mean().item()
+    return torch.cat([(away <= radii).any(1) for away in _distances(queries, examples)]).double().mean().item()
 
 
 def nearest(queries: Tensor, examples: Tensor) -> tuple[Tensor, Tensor]:

@@ -135,17 +135,29 @@ def hardware() -> str:
 
 
 def evaluate_run(
-    name: str | Path, dataset: str | None = None, root: str | Path | None = None, progress: bool = True
+    name: str | Path,
+    dataset: str | None = None,
+    root: str | Path | None = None,
+    with_inception: bool = False,
+    progress: bool = True,
 ) -> dict:
     """Figures of a run or a shipped checkpoint on the validation images of its own data set, or of another one."""
     run = checkpoints.run_folder(name)
     experiment = experiments.read(run / experiments.CONFIG)
     model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
-    model.to(PartialState().device)
+    model.to(PartialState().device, memory_format=torch.channels_last)
     train_set, held_out = (
         data.load(dataset or experiment.dataset, experiment.size, split, root, progress) for split in ("train", "valid")
     )
-    return evaluate(model, train_set, held_out, statistics)
+    return evaluate(
+        model,
+        train_set,
+        held_out,
+        statistics,
+        trained_on=dataset in (None, experiment.dataset),
+        with_inception=with_inception,
+        progress=progress,
+    )
 
 
 def write_metrics(name: str | Path, figures: dict) -> None:
