@@ -248,6 +248,7 @@ def test_the_command_resumes(trained, place):
 
 
 def test_processes_that_do_not_reach_each_other_are_refused(monkeypatch):
+    devices.connect()  # alone, as Accelerate remembers from now on
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="2 processes were started and do not reach each other"):
