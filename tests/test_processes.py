@@ -214,7 +214,7 @@ def trained(place):
         (place / "faces" / split.split).mkdir(parents=True)
         for number, image in enumerate(split.images):
             Image.fromarray(image.transpose(1, 2, 0)).save(place / "faces" / split.split / f"{number:02}.png")
-    return launch(place, *train_command(place, SETTINGS), "--resume")  # there is nothing yet to resume
+    return launch(place, *train_command(place, SETTINGS), "--resume")  # else the slower one may meet the run of the faster
 
 
 def train_command(place, settings):
