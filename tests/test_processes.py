@@ -214,7 +214,8 @@ def trained(place):
         (place / "faces" / split.split).mkdir(parents=True)
         for number, image in enumerate(split.images):
             Image.fromarray(image.transpose(1, 2, 0)).save(place / "faces" / split.split / f"{number:02}.png")
-    return launch(place, *train_command(place, SETTINGS), "--resume")  # else the slower one may meet the run of the faster
+    # Without --resume, the slower process may meet the run of the faster one and refuse to overwrite it.
+    return launch(place, *train_command(place, SETTINGS), "--resume")
 
 
 def train_command(place, settings):
