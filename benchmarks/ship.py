@@ -24,11 +24,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from vaelib import checkpoints, data, experiments, images, records, runs
+from vaelib import checkpoints, data, experiments, images, records, runs, tables
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 from vaelib.models import LatentModel, Prior
@@ -54,6 +53,9 @@ CARD = """# {name}
 
 **Pictures.** Made by the model alone: `samples.png` from the prior `{prior}`, `samples-normal.png` from N(0, I),
 `reconstructions.png` of held-out images, which are not shown.
+
+![samples from {prior}](samples.png) ![samples from N(0, I)](samples-normal.png)
+![reconstructions](reconstructions.png)
 
 **Use.** Teaching and research on generative models. {ethics}
 
@@ -140,7 +142,8 @@ def codes_of(run: Path) -> checkpoints.Codes:
 
 def best_prior(statistics: checkpoints.Statistics, metrics: dict) -> str:
     """The fitted prior whose samples came nearest to the held-out images; the last one if that was not measured."""
-    distances = metrics.get("evaluation", {}).get("frechet", {})
+    frechet = metrics.get("evaluation", {}).get("frechet", {})
+    distances = next(iter(frechet.values()), {})  # in the first, most telling features
     return min(reversed(statistics.priors), key=lambda name: distances.get(f"samples, {name}", math.inf))
 
 
@@ -210,7 +213,7 @@ def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
         beta=f", beta {experiment.beta:g}" if experiment.model == "VAE" else "",
         files=FILES.format(codes=codes) if codes else RECORD,
         data=DATA[experiment.dataset].format(size=experiment.size, **counts),
-        figures=figures(metrics.get("evaluation", {})),
+        figures="{figures}",
         prior=prior,
         ethics=ETHICS[experiment.dataset],
         licence=LICENCE[experiment.dataset],
@@ -218,18 +221,15 @@ def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
         note=f" {training['note']}" if "note" in training else "",
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
-    wrap = textwrap.TextWrapper(120, break_on_hyphens=False).fill
-    return "\n\n".join(part if part.startswith("|") else wrap(part) for part in text.split("\n\n")) + "\n"
+    paragraphs = [textwrap.fill(part, 120, break_on_hyphens=False) for part in text.split("\n\n")]
+    return "\n\n".join(paragraphs).replace("{figures}", figures(metrics.get("evaluation"))) + "\n"
 
 
-def figures(evaluation: dict) -> str:
-    """A Markdown table of all that `vaelib evaluate` has measured."""
+def figures(evaluation: dict | None) -> str:
+    """What `vaelib evaluate` has measured, as it prints it."""
     if not evaluation:
         return "None were recorded: `vaelib evaluate` measures them."
-    flat = pd.json_normalize(evaluation, sep=": ").iloc[0]
-    values = [f"{value:.4g}" if isinstance(value, float) else f"{value}" for value in flat]
-    rows = [f"| {name} | {value} |" for name, value in zip(flat.index, values, strict=True)]
-    return "\n".join(["By `vaelib evaluate`, nll, kl, elbo and bounds in nats:", "", "| | |", "|---|---|", *rows])
+    return f"By `vaelib evaluate`:\n\n```text\n{tables.evaluation(evaluation)}\n```"
 
 
 def require_small(folder: Path) -> None:
