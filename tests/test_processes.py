@@ -214,8 +214,7 @@ def trained(place):
         (place / "faces" / split.split).mkdir(parents=True)
         for number, image in enumerate(split.images):
             Image.fromarray(image.transpose(1, 2, 0)).save(place / "faces" / split.split / f"{number:02}.png")
-    # Without --resume, the slower process may meet the run of the faster one and refuse to overwrite it.
-    return launch(place, *train_command(place, SETTINGS), "--resume")
+    return launch(place, *train_command(place, SETTINGS))
 
 
 def train_command(place, settings):

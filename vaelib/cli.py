@@ -6,6 +6,7 @@ Each verb imports what it needs when it runs, so that `vaelib --help` answers be
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -85,7 +86,8 @@ def train(
 
     settings, run = runs.start(experiment, set_ or [], out, resume)
     runs.train(settings, run, root, resume)
-    print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
+    if os.environ.get("RANK", "0") == "0":  # one process speaks for all
+        print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
 
 
 @app.command()

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from accelerate import PartialState
 
-from . import checkpoints, data, experiments, training
+from . import checkpoints, data, devices, experiments, training
 from .errors import UserError
 from .evaluation import evaluate
 from .experiments import Experiment
@@ -64,15 +64,18 @@ def train(
     """
     settings = experiment.training_settings()
     training.Settings(**settings)  # refuses what cannot be trained, before any work
+    accelerator = devices.connect()
+    accelerator.wait_for_everyone()  # one that is still in `start` would take this run's folder for another's
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
     valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
     _require_enough(train_set, experiment)
     torch.manual_seed(experiment.seed)
     model = experiment.build_model()
-    make_folder(run)
-    experiments.write(experiment, run / experiments.CONFIG)
+    if accelerator.is_main_process:
+        make_folder(run)
+        experiments.write(experiment, run / experiments.CONFIG)
     history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
-    if PartialState().is_main_process:
+    if accelerator.is_main_process:
         checkpoints.save_statistics(run, fit_statistics(model, train_set, history["sigma"].iloc[-1], progress))
         checkpoints.save_codes(run, encode_held_out(model, valid_set))
         images = {"train_images": len(train_set), "valid_images": len(valid_set)}
