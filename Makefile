@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pictures lab notebooks lint clean
+.PHONY: help setup book test pictures lab notebooks results lint clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python notebooks/execute.py
+
+results: $(INSTALLED)  ## write the page of results again, from the recorded files
+	$(BIN)/python book/results.py
 
 lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting
 	$(BIN)/ruff check .

@@ -1,0 +1,156 @@
+"""Write the results page from the recorded files: `python book/results.py` writes book/results.md and its pictures.
+
+Every record is optional: a section is there if its record is, and the end of the page lists what is not. The records:
+
+    vaelib/shipped/NAME/     config.toml, history.csv, metrics.json and three pictures, by `vaelib train`, `vaelib
+                             evaluate` and benchmarks/ship.py
+    benchmarks/recorded/
+        throughput-*.json    by benchmarks/throughput.py
+        ablation.json        by benchmarks/ablation.py
+        pythae-quality.json  by benchmarks/pythae_quality.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import results_benchmarks
+import results_measurements
+import results_models
+import results_runs
+from results_markdown import number
+from results_records import Record, Sources, read_sources
+
+from vaelib import comparison, plotting
+from vaelib.errors import UserError
+from vaelib.files import atomic_write, make_folder
+
+BOOK = Path(__file__).parent
+PAGE, PICTURES = BOOK / "results.md", BOOK / "_static" / "results"
+SHIPPED, RECORDED = BOOK.parent / "vaelib" / "shipped", BOOK.parent / "benchmarks" / "recorded"
+MAIN, AUTOENCODER, COMMON_RECIPE = "celeba64", "celeba64-ae", "celeba64-common-recipe"
+
+HEAD = """% Written by book/results.py from the recorded files. Do not edit: make results
+
+# Results
+
+How good the trained models are, what they paint, and how fast they train. Nothing here was typed by hand: `make
+results` writes this page from what `vaelib train`, `vaelib evaluate` and the benchmarks have recorded in
+`vaelib/shipped` and `benchmarks/recorded`. Figures are rounded to three significant digits; the records have more. No
+image of a data set is shown: whatever looks like a photograph was painted by a model.
+
+A Fréchet distance has no unit and depends on the crop, the split, the number of images and above all on the features,
+so each table states them. Compare within a column, and not with published FIDs. *Precision* is the share of images that
+lie among held-out ones, *recall* the share of held-out images that lie among these, where the k-th neighbour tells how
+far "among" reaches. *Memorisation* is the median distance of an image to its nearest training image, divided by that of
+a held-out image: far below 1, samples would be copies."""
+
+
+def main() -> None:
+    """Write the page and its pictures."""
+    try:
+        write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES)
+    except UserError as error:
+        print(f"results: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def write(sources: Sources, page: Path, pictures: Path) -> None:
+    """Write the page, and its pictures into a folder of their own, from which those of another time are removed."""
+    matplotlib.use("agg")
+    plotting.use_style()
+    make_folder(pictures)
+    text = "\n\n".join(blocks(sources, pictures)).replace("N(0, I)", "N(0,\u00a0I)") + "\n"
+    for path in pictures.glob("*.png"):
+        if path.name not in text:
+            path.unlink()
+    with atomic_write(page) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def blocks(sources: Sources, pictures: Path) -> list[str]:
+    """The paragraphs, tables and figures of the page."""
+    celeba, cifar10 = sources.of("celeba"), sources.of("cifar10")
+    drawn = sources.of("faces") + sources.of("objects")
+    main = sources.run(MAIN)
+    return [
+        HEAD,
+        *brief(sources),
+        *results_models.four_ways(sources.run(AUTOENCODER), main, pictures),
+        *section("Faces: the models side by side", results_models.side_by_side(celeba, "celeba")),
+        *results_benchmarks.pythae(sources.pythae),
+        *results_runs.rate_distortion(celeba, pictures),
+        *results_benchmarks.ablation(sources.ablation),
+        *results_measurements.edits(celeba, main, pictures),
+        *section("Faces: every model", results_runs.one_by_one(celeba, pictures)),
+        *section(
+            "CIFAR-10", results_models.side_by_side(cifar10, "cifar10") + results_runs.one_by_one(cifar10, pictures)
+        ),
+        *section("Drawn pictures", results_runs.one_by_one(drawn, pictures)),
+        *results_measurements.judge(sources.judge, pictures),
+        *results_benchmarks.throughput(sources.throughput),
+        *missing(sources),
+    ]
+
+
+def section(title: str, content: list[str]) -> list[str]:
+    """The content under its title, if there is any."""
+    return [f"## {title}", *content] if content else []
+
+
+def brief(sources: Sources) -> list[str]:
+    """The figures that matter most, one line each."""
+    run, recipe = sources.run(MAIN), sources.run(COMMON_RECIPE)
+    lines = []
+    if run and run.evaluation:
+        lines += [nearness(run), *([against(run, recipe)] if recipe and recipe.evaluation else [])]
+        lines += results_benchmarks.against_pythae(sources.pythae)
+        lines += edit_lines(run)
+    return ["## In brief", "\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def best_distance(run: Record, features: str) -> float:
+    """The Fréchet distance of the samples from the best fitted prior."""
+    return run.distance(features, comparison.samples_of(run.fitted(features)))
+
+
+def nearness(run: Record) -> str:
+    """How near samples come to what the decoder can do."""
+    features = run.main_features
+    best, reconstructions = best_distance(run, features), run.distance(features, comparison.RECONSTRUCTIONS)
+    normal = run.distance(features, comparison.samples_of("normal"))
+    return (
+        f"Samples of `{run.name}` from its best prior ({results_models.prior_label(run.fitted(features))}) are "
+        f"{number(best / reconstructions)} times as far from held-out faces as its own reconstructions are, those from "
+        f"N(0, I) {number(normal / reconstructions)} times ({{numref}}`tab-results-celeba-{features}`)."
+    )
+
+
+def against(run: Record, recipe: Record) -> str:
+    """How its samples stand beside those of the common recipe."""
+    times = best_distance(run, run.main_features) / best_distance(recipe, run.main_features)
+    return f"They are {number(times)} times as far as the best samples of the widely copied recipe, `{recipe.name}`."
+
+
+def edit_lines(run: Record) -> list[str]:
+    """The best edit of each attribute that leaks little."""
+    edits = run.evaluation.get("edits", {})
+    best = {name: results_measurements.best_edit(edit) for name, edit in edits.items()}
+    return [
+        f"Adding *{name.replace('_', ' ')}* at strength {found['strength']} succeeds for {found['success']} of "
+        f"{edits[name]['faces']} held-out faces, with a leakage of {found['leakage']} ({{numref}}`tab-results-edits`)."
+        for name, found in best.items()
+        if found
+    ]
+
+
+def missing(sources: Sources) -> list[str]:
+    """What was not recorded."""
+    lines = "\n".join(f"- {line}" for line in sources.missing)
+    return ["## What is not here", lines] if lines else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The sections of the results page about the benchmarks: throughput, the ablation, and pythae's VAE."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from statistics import mean
+
+from results_markdown import number, percent, table
+from results_models import prior_label, setting_of
+from results_records import overrides_of, priors_of
+
+from vaelib import comparison
+
+# Speed
+
+
+def throughput(records: dict[str, dict]) -> list[str]:
+    """A table for each record of the throughput benchmark."""
+    if not records:
+        return []
+    return [
+        "## Throughput",
+        "Images that a training takes in per second, of vaelib and of what people use instead: the same network on the "
+        "same images in batches of the same size. The speed of a machine changes from minute to minute, so each "
+        "ratio is taken within a round, in which all are measured in turn; in brackets are the smallest and the "
+        "largest.",
+        *(throughput_table(name, record) for name, record in records.items()),
+    ]
+
+
+def throughput_table(name: str, record: dict) -> str:
+    """One record; an earlier form of it knows less of each contender."""
+    contenders = record.get("contenders") or earlier_contenders(record)
+    rows = [
+        [
+            contender,
+            number(facts["images_per_second"]),
+            ratio(facts.get("ratio_of_vaelib")) if contender != "vaelib" else "",
+            number((facts.get("peak_memory_bytes") or 0) / 1e6) if facts.get("peak_memory_bytes") else "",
+            facts.get("precision", ""),
+            percent(facts.get("share_of_matrix_product")),
+            percent(facts.get("share_of_copy")),
+        ]
+        for contender, facts in contenders.items()
+    ]
+    caption = (
+        f"Training throughput of `{record['experiment']}` on {record['dataset']}, medians of {record['rounds']} "
+        f"rounds; {hardware(record)}. Repeat it: `{throughput_command(record)}`."
+    )
+    header = ["", "images/s", "vaelib is faster by", "peak MB", "precision", "of a matrix product", "of a copy"]
+    known = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    header, *rows = ([row[i] for i in known] for row in (header, *rows))
+    return table(f"tab-results-{name}", caption, header, rows)
+
+
+def earlier_contenders(record: dict) -> dict[str, dict]:
+    """The contenders of a record from before there were several: vaelib, and a plain loop on images in memory."""
+    plain, ours = "plain float32 NCHW", "vaelib"
+    speeds = record["images_per_second"]
+    return {
+        ours: {"images_per_second": speeds[ours]},
+        "images in memory": {"images_per_second": speeds[plain], "ratio_of_vaelib": record["ratio"]},
+    }
+
+
+def ratio(spread: dict | None) -> str:
+    """A median with its range."""
+    return "{median:.3g} ({min:.3g}–{max:.3g})".format(**spread) if spread else ""
+
+
+def hardware(record: dict) -> str:
+    """What it ran on, and with which packages if that is known."""
+    if isinstance(record["hardware"], str):
+        return record["hardware"]
+    device, processor = record["hardware"]["device"], record["hardware"]["processor"]
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return f"{device} ({processor}); {versions}"
+
+
+def throughput_command(record: dict) -> str:
+    """What measures it again."""
+    command = ["python", "benchmarks/throughput.py", "--experiment", record["experiment"]]
+    command += ["--dataset", record["dataset"], "--rounds", str(record["rounds"])]
+    if "batch_size" in record:
+        command += ["--batches", str(record["images_a_round"] // record["batch_size"])]
+    for override in record.get("overrides", []):
+        command += ["--set", override]
+    return shlex.join(command)
+
+
+# What each part gives
+
+
+def ablation(record: dict | None) -> list[str]:
+    """What each change of the recipe gave: a table for each length of training and each machine."""
+    if not record or not record["runs"]:
+        return []
+    about = {run["variant"]: run["about"] for run in record["runs"]}
+    return [
+        "## What each part gives",
+        "The recipe of `celeba64`, and the same with one thing changed:",
+        "\n".join(f"- *{name}*: {text}." for name, text in about.items()),
+        *tables_of(record["runs"], "tab-results-ablation", ablation_table),
+    ]
+
+
+def tables_of(runs: list[dict], name: str, make: Callable[[str, list[dict]], str]) -> list[str]:
+    """A table for those runs that can be compared: as long a training, on the same hardware."""
+    groups: dict[tuple, list[dict]] = {}
+    for run in runs:
+        groups.setdefault((run["training"]["epochs"], run["training"]["hardware"]), []).append(run)
+    return [make(name if i == 0 else f"{name}-{i + 1}", group) for i, group in enumerate(groups.values())]
+
+
+def ablation_table(name: str, runs: list[dict]) -> str:
+    """One row a variant, means over its seeds."""
+    variants = list(dict.fromkeys(run["variant"] for run in runs))
+    priors = priors_of(runs[0]["quality"]["frechet"])
+    titles = [comparison.RECONSTRUCTIONS, *map(comparison.samples_of, priors)]
+    rows = []
+    for variant in variants:
+        of_variant = [run["quality"] for run in runs if run["variant"] == variant]
+        distances = [spread([figures["frechet"][title] for figures in of_variant]) for title in titles]
+        others = [average([figures.get(key) for figures in of_variant]) for key in ("psnr", "kl", "bits_per_dim")]
+        rows.append([variant, str(len(of_variant)), *others, *distances])
+    header = ["variant", "seeds", "PSNR, dB", "KL, nats", "bits/dim", "rec.", *map(prior_label, priors)]
+    caption = (
+        f"Means over seeds, ± half of what lies between the extremes; right of bits/dim, Fréchet distances of "
+        f"reconstructions (rec.) and of samples from each prior, as seen by the attribute network. "
+        f"{cost(runs)}. {setting_of(runs[0]['quality'])}. Repeat it: `{ablation_command(runs)}`."
+    )
+    return table(name, caption, header, rows)
+
+
+def average(values: list[float | None]) -> str:
+    """The mean of what is there; a dash for what an autoencoder does not have."""
+    return "–" if None in values else number(mean(values))
+
+
+def spread(values: list[float]) -> str:
+    """The mean, and half of the distance between the extremes if there are several."""
+    half = (max(values) - min(values)) / 2
+    return number(mean(values)) + (f" ± {half:.2g}" if len(values) > 1 else "")
+
+
+def cost(runs: list[dict]) -> str:
+    """Length, hardware, seeds and wall-clock of trainings."""
+    training = runs[0]["training"]
+    seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
+    minutes = sum(run["training"]["seconds"] for run in runs) / 60
+    return (
+        f"{training['epochs']} epochs of {training['train_images']:,} images on {training['hardware']}, torch "
+        f"{training['versions']['torch']}, seeds {seeds}, {number(minutes)} min of training together"
+    )
+
+
+def ablation_command(runs: list[dict]) -> str:
+    """What makes these runs again; the settings of the unchanged recipe tell what all were given."""
+    epochs, seeds = runs[0]["training"]["epochs"], sorted({run["seed"] for run in runs})
+    command = ["python", "benchmarks/ablation.py", "--epochs", str(epochs), "--seeds", *map(str, seeds)]
+    recipe = next((run["settings"] for run in runs if run["variant"] == "recipe"), {})
+    for override in overrides_of("celeba64", recipe, leave_out=("epochs", "seed")):
+        command += ["--set", override]
+    return shlex.join(command)
+
+
+# pythae's VAE
+
+
+def pythae(record: dict | None) -> list[str]:
+    """The quality of pythae's VAE beside that of the recipe."""
+    if not record or not record["runs"]:
+        return []
+    return [
+        "## Beside pythae",
+        "pythae's VAE with the layers of `celeba64`, trained by pythae's own trainer for as many images seen: with its "
+        "defaults, and with another learning rate. Its codes were given the same priors.",
+        *tables_of(record["runs"], "tab-results-pythae", pythae_table),
+    ]
+
+
+def pythae_table(name: str, runs: list[dict]) -> str:
+    """One row a run."""
+    rows = []
+    for run in runs:
+        figures, seconds = run["quality"], run["training"]["seconds"]
+        titles = [comparison.RECONSTRUCTIONS, *map(comparison.samples_of, ("normal", figures["best_prior"]))]
+        distances = [number(figures["frechet"][title]) for title in titles]
+        times = number(run.get("ratio", {}).get("samples, best prior"))
+        rows.append([run["variant"], str(run["seed"]), number(figures["psnr"]), *distances, times, number(seconds)])
+    header = ["", "seed", "PSNR, dB", "rec.", prior_label("normal"), "best prior", "vaelib's is … times that", "s"]
+    caption = (
+        f"Fréchet distances of reconstructions (rec.) and of samples, as seen by the attribute network, and the "
+        f"seconds of the training. {cost(runs)}. {setting_of(runs[0]['quality'])}. Repeat it: `python "
+        f"benchmarks/pythae_quality.py --epochs {runs[0]['training']['epochs']} --seed {runs[0]['seed']}`."
+    )
+    return table(name, caption, header, rows)
+
+
+def against_pythae(record: dict | None) -> list[str]:
+    """The ratios that matter, in words."""
+    compared = [run for run in record["runs"] if "ratio" in run] if record else []
+    return [
+        "Trained for as many images seen, its recipe gives samples that are "
+        f"{number(run['ratio']['samples, best prior'])} times as far as those of *{run['variant']}*, each from its "
+        "best prior ({numref}`tab-results-pythae`)."
+        for run in compared
+    ]

@@ -1,0 +1,121 @@
+"""The sections of the results page about edits and about the network that judges them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import results_figures as figures
+from results_markdown import PICTURES, figure, in_words, number, percent, table
+from results_models import setting
+from results_records import JUDGE, Record
+
+# Edits
+
+
+def edits(runs: list[Record], main: Record | None, pictures: Path) -> list[str]:
+    """Success and leakage of edits: against their strength for `main`, and at the best strength for every run."""
+    edited = [run for run in runs if run.evaluation.get("edits")]
+    main = main if main in edited else next(iter(edited), None)
+    if main is None:
+        return []
+    figures.save(figures.edits(main), pictures / "edits.png")
+    measured = main.evaluation["edits"]
+    faces = max(edit["faces"] for edit in measured.values())
+    accuracies = ", ".join(f"{name} {percent(edit['judge_accuracy'])}" for name, edit in measured.items())
+    return [
+        "## Edits",
+        "An edit adds a multiple of an attribute's direction to the code of a face. It succeeds if the attribute "
+        "network, which had no part in training the model, then sees the attribute. Its leakage is the change of the "
+        "probabilities of all other attributes, without its sign, on average. "
+        f"{{numref}}`fig-results-edits` shows `{main.name}`; {{numref}}`tab-results-edits` gives, for every model, the "
+        f"edit that succeeds most often among those with a leakage under {figures.LEAKAGE:g}.",
+        figure(
+            "fig-results-edits",
+            f"{PICTURES}/edits.png",
+            f"Success and leakage against strength. {described(measured)}",
+            f"Edits of `{main.name}` on up to {faces} held-out faces without the attribute. The network meets these "
+            f"shares of the labels itself: {accuracies}. Dotted: leakage {figures.LEAKAGE:g}. {setting([main])}. "
+            f"Repeat it: `vaelib evaluate {main.place}`; trained by `{main.command}` ({main.cost}).",
+            width=700,
+        ),
+        edits_table(edited),
+    ]
+
+
+def described(measured: dict) -> str:
+    """The ends of the curves, in words."""
+    return " ".join(
+        f"{name}: from {percent(edit['success'][0])} and {number(edit['leakage'][0])} at strength "
+        f"{edit['strengths'][0]:g} to {percent(edit['success'][-1])} and {number(edit['leakage'][-1])} at "
+        f"{edit['strengths'][-1]:g}."
+        for name, edit in measured.items()
+    )
+
+
+def edits_table(runs: list[Record]) -> str:
+    """The best edit of every attribute and model that leaks little."""
+    attributes = list(dict.fromkeys(name for run in runs for name in run.evaluation["edits"]))
+    nothing = {"most": "every strength leaks more", "strength": "–", "success": "–", "leakage": "–"}
+    rows = [
+        [f"`{run.name}`", attribute, *(best_edit(run.evaluation["edits"][attribute]) or nothing).values()]
+        for attribute in attributes
+        for run in runs
+        if attribute in run.evaluation["edits"]
+    ]
+    caption = (
+        f"Edits with a leakage under {figures.LEAKAGE:g}: of the strengths that were tried, the one that succeeds most "
+        f"often. {setting(runs)}. Repeat a row: `vaelib evaluate NAME`."
+    )
+    header = ["model", "attribute", "what changes most beside it", "strength", "success", "leakage"]
+    return table("tab-results-edits", caption, header, rows, words=3)
+
+
+def best_edit(edit: dict) -> dict[str, str] | None:
+    """Strength, success, leakage and what else changes most; None if every strength leaks too much."""
+    of_strengths = zip(edit["success"], edit["leakage"], edit["strengths"], edit["most_changed"], strict=True)
+    allowed = [of_strength for of_strength in of_strengths if of_strength[1] < figures.LEAKAGE]
+    if not allowed:
+        return None
+    success, leakage, strength, most = max(allowed, key=lambda of_strength: of_strength[0])
+    return {
+        "most": f"{most['attribute']} ({number(most['change'])})",
+        "strength": f"{strength:g}",
+        "success": percent(success),
+        "leakage": number(leakage),
+    }
+
+
+# The network that judges
+
+
+def judge(record: dict | None, pictures: Path) -> list[str]:
+    """What the attribute network names rightly."""
+    if record is None:
+        return []
+    measured, training = record["evaluation"], record["training"]
+    attributes = measured["attributes"]
+    figures.save(figures.judge_accuracies(attributes), pictures / "attributes.png")
+    behind = [name for name, facts in attributes.items() if facts["accuracy"] < facts["majority"]]
+    lost = f" It does worse than that on {in_words(behind)}." if behind else ""
+    best, worst = (pick(attributes, key=lambda name: attributes[name]["accuracy"]) for pick in (max, min))
+    command = f"python benchmarks/train_attributes.py --epochs {training['epochs']} --seed {training['seed']}"
+    return [
+        "## The network that judges",
+        f"The attribute network names CelebA's {len(attributes)} attributes; its last features are those of the "
+        f"Fréchet distances above. It meets {percent(measured['mean_accuracy'])} of the labels of "
+        f"{measured['images']:,} "
+        "validation images, on average over the attributes; saying the more frequent answer of each would meet "
+        f"{percent(measured['mean_majority'])}.{lost}",
+        figure(
+            "fig-results-attributes",
+            f"{PICTURES}/attributes.png",
+            f"The accuracy for each of {len(attributes)} attributes beside that of the more frequent answer; from "
+            f"{percent(attributes[worst]['accuracy'])} for {worst} to {percent(attributes[best]['accuracy'])} for "
+            f"{best}.",
+            f"Accuracy of `{JUDGE}` on {measured['images']:,} validation images of CelebA, sorted by what it gains "
+            f"over the more frequent answer. Repeat it: `{command}`; {training['images']:,} training images, "
+            f"{training['hardware']}, torch {training['versions']['torch']}, seed {training['seed']}, "
+            f"{training['seconds'] / 60:.0f} min.",
+            width=700,
+        ),
+    ]

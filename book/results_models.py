@@ -1,0 +1,231 @@
+"""The sections of the results page that compare trained models: four ways to sample, and tables side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import results_figures as figures
+from results_markdown import PICTURES, figure, in_words, number, percent, table
+from results_records import Record, priors_of
+
+from vaelib import comparison
+
+PRIORS = {"normal": "N(0, I)", "gaussian": "Gaussian", "gmm": "mixture"}
+FEATURES = {"attributes": "the attribute network", "pixels": "the pixels", "inception": "Inception"}
+DATASETS = {"celeba": "CelebA", "cifar10": "CIFAR-10", "faces": "the drawn faces", "objects": "the drawn objects"}
+SPLITS = {"train": "training", "valid": "validation"}
+BY_FAR, NEAR = 1.5, 0.15  # how much worse "worst by far" is at least; how far apart "near" is at most
+
+
+def prior_label(prior: str) -> str:
+    """A prior as readers call it."""
+    return PRIORS.get(prior, prior)
+
+
+def setting(runs: list[Record]) -> str:
+    """What was measured on; for each run by name where they differ."""
+    return grouped(runs, setting_of)
+
+
+def setting_of(held_out: dict) -> str:
+    """Images, crop, number of samples, seed."""
+    return (
+        f"{held_out['images']:,} {SPLITS[held_out['split']]} images of {DATASETS[held_out['dataset']]} at "
+        f"{held_out['size']} × {held_out['size']} pixels (crop: {held_out['crop']}), {held_out['samples']:,} "
+        f"samples of each prior, seed {held_out['seed']}"
+    )
+
+
+def grouped(runs: list[Record], describe: Callable[[dict], str]) -> str:
+    """What `describe` says of the evaluations: once if of all the same, else with the names it is said of."""
+    said: dict[str, list[str]] = {}
+    for run in runs:
+        said.setdefault(describe(run.evaluation), []).append(run.name)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"{in_words(names)}: {text}" for text, names in said.items())
+
+
+# Four ways to sample
+
+
+def four_ways(ae: Record | None, vae: Record | None, pictures: Path) -> list[str]:
+    """(AE, VAE) × (N(0, I), mixture), and whether it is what Ghosh et al. found; nothing without both records."""
+    mixture = comparison.samples_of("gmm")
+    names = [name for name in FEATURES if ae and vae and ae.distance(name, mixture) and vae.distance(name, mixture)]
+    if not names:
+        return []
+    return [
+        "## Four ways to sample",
+        "An autoencoder and a VAE with the same layers, each sampled in two ways: by decoding draws from N(0, I), "
+        "and by decoding draws from a density that was fitted to its codes once it was trained. "
+        "{doc}`../notebooks/02-why-autoencoders-cannot-sample` explains what happens.",
+        four_ways_figure(ae, vae, names[0], pictures),
+        four_ways_table(ae, vae, names),
+        "On CelebA, {cite:t}`ghosh2020` (Table 1) found that a mixture brings the FID of an autoencoder's samples from "
+        "128 down to 45.1, where the VAE's fall from 48.1 to 45.5: a plain autoencoder samples as well as a VAE, if "
+        f"only its codes are drawn from their own density. {four_ways_finding(ae, vae, names)} (Their crop, network "
+        "and features are others: compare the pattern, not the numbers.)",
+    ]
+
+
+def four_ways_figure(ae: Record, vae: Record, features: str, pictures: Path) -> str:
+    """A row of samples for each of the four."""
+    rows = {
+        f"{label},\n{prior}": (run, picture)
+        for prior, picture in (("N(0, I)", "samples-normal.png"), ("fitted prior", "samples.png"))
+        for label, run in (("autoencoder", ae), ("VAE", vae))
+    }
+    figures.save(figures.sample_rows(rows), pictures / "four-ways.png")
+    return figure(
+        "fig-results-four-ways",
+        f"{PICTURES}/four-ways.png",
+        f"Four rows of small pictures that the two models have painted. {four_ways_measured(ae, vae, features)}",
+        f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior that was fitted to their codes. "
+        f"No one shown exists. `vaelib generate {ae.place} --prior normal` draws more. Trained by `{ae.command}` "
+        f"({ae.cost}) "
+        f"and `{vae.command}` ({vae.cost}).",
+        width=593,
+    )
+
+
+def four_ways_table(ae: Record, vae: Record, names: list[str]) -> str:
+    """The distances of the four in these features, and those of the reconstructions."""
+    columns = {prior_label(prior): comparison.samples_of(prior) for prior in ("normal", "gmm")}
+    columns |= {"reconstructions": comparison.RECONSTRUCTIONS}
+    rows = [
+        [f"{FEATURES[name]}: {label}", *(number(run.distance(name, title)) for title in columns.values())]
+        for name in names
+        for label, run in (("autoencoder", ae), ("VAE", vae))
+    ]
+    caption = (
+        f"Fréchet distances to held-out images, smaller is better. {setting([ae, vae])}. Extractors: "
+        f"{', '.join(ae.evaluation['features'][name] for name in names)}. Repeat it: `vaelib evaluate {ae.place}` and "
+        f"`vaelib evaluate {vae.place}`."
+    )
+    return table("tab-results-four-ways", caption, ["seen by", *columns], rows)
+
+
+def four_ways_finding(ae: Record, vae: Record, names: list[str]) -> str:
+    """Whether these records show that, in all features."""
+    holds = all(shows_the_finding(ae, vae, name) for name in names)
+    measured = four_ways_measured(ae, vae, names[0])
+    if not holds:
+        return f"**These records do not show that.** {measured}"
+    return (
+        f"**The same holds here.** {measured} In every kind of features, the autoencoder from N(0, I) is at least "
+        f"{BY_FAR:g} times as far as any of the other three, and the two mixtures are within {100 * NEAR:.0f} % of "
+        "each other."
+    )
+
+
+def four_ways_measured(ae: Record, vae: Record, features: str) -> str:
+    """The four distances, in words."""
+    worst, vae_worst, best, vae_best = map(number, four_distances(ae, vae, features))
+    return (
+        f"From N(0, I), the autoencoder's samples are at a distance of {worst} and the VAE's at {vae_worst}; from the "
+        f"mixture, at {best} and {vae_best}."
+    )
+
+
+def four_distances(ae: Record, vae: Record, features: str) -> list[float]:
+    """From N(0, I), of the autoencoder and the VAE; then from the mixture."""
+    return [run.distance(features, f"samples, {prior}") for prior in ("normal", "gmm") for run in (ae, vae)]
+
+
+def shows_the_finding(ae: Record, vae: Record, features: str) -> bool:
+    """AE + N(0, I) is worst by far, AE + mixture is near VAE + mixture (Ghosh et al. 2020)."""
+    worst, *others = four_distances(ae, vae, features)
+    best, vae_best = others[1:]
+    return worst >= BY_FAR * max(others) and abs(best / vae_best - 1) <= NEAR
+
+
+# Side by side
+
+
+def side_by_side(runs: list[Record], dataset: str) -> list[str]:
+    """Tables of all runs on a data set: what they are, how they code, how near their samples come."""
+    measured = [run for run in runs if run.evaluation]
+    blocks = ["\n".join(map(about, runs))] if runs else []
+    if measured:
+        blocks += [coding_table(measured, dataset)]
+        names = dict.fromkeys(name for run in measured for name in run.evaluation["frechet"])
+        blocks += [distance_table(measured, dataset, name) for name in names]
+        blocks += [variety_table(measured, dataset)]
+    return blocks
+
+
+def about(run: Record) -> str:
+    """What the model is and what it cost, as an item of a list."""
+    cost = f"{run.training['epochs']} epochs in {run.seconds} on {run.training['hardware']}"
+    return f"- [`{run.name}`](results-{run.slug}): {run.experiment.about} ({cost}.)"
+
+
+def coding_table(runs: list[Record], dataset: str) -> str:
+    """Reconstruction error, and the terms of the bound."""
+    keys = {"KL, nats": "kl", "ELBO, bits/dim": "bits_per_dim", "IWAE, bits/dim": "iwae_bits_per_dim"}
+    rows = []
+    for run in runs:
+        held_out = run.evaluation
+        units = f"{held_out['active_units']}/{held_out['latent_dim']}" if run.is_vae else "–"
+        terms = [number(held_out[key]) if run.is_vae else "–" for key in keys.values()]
+        rows.append([f"`{run.name}`", number(held_out["psnr"]), number(held_out["mse"]), *terms, units])
+    caption = (
+        f"Reconstruction and likelihood on held-out images. {setting(runs)}. An autoencoder has no likelihood; the "
+        "bounds are for pixels of 8 bits, under a Gaussian of each model's own σ. Repeat a row: `vaelib evaluate NAME`."
+    )
+    header = ["model", "PSNR, dB", "squared error", *keys, "active units"]
+    return table(f"tab-results-{dataset}-coding", caption, header, rows)
+
+
+def distance_table(runs: list[Record], dataset: str, features: str) -> str:
+    """Fréchet distances of reconstructions and of samples from every prior."""
+    runs = [run for run in runs if features in run.evaluation["frechet"]]
+    priors = list(dict.fromkeys(prior for run in runs for prior in priors_of(run.evaluation["frechet"][features])))
+    titles = [comparison.RECONSTRUCTIONS, *map(comparison.samples_of, priors)]
+    rows = []
+    for run in runs:
+        best = run.distance(features, comparison.samples_of(run.fitted(features)))
+        ratio = best / run.distance(features, comparison.RECONSTRUCTIONS)
+        rows.append([f"`{run.name}`", *(number(run.distance(features, title)) for title in titles), number(ratio)])
+    real = grouped(runs, lambda held_out: number(held_out["frechet"][features][comparison.TRAINING]))
+    caption = (
+        f"Fréchet distances as seen by {FEATURES[features]}: of reconstructions and of samples from each "
+        f"prior to the held-out images. Training images are at {real}. Extractor: "
+        f"{grouped(runs, lambda held_out: held_out['features'][features])}. {setting(runs)}. Last column: samples "
+        "from the best fitted prior over reconstructions. Repeat a row: `vaelib evaluate NAME`."
+    )
+    header = ["model", "reconstructions", *map(prior_label, priors), "best / rec."]
+    return table(f"tab-results-{dataset}-{features}", caption, header, rows)
+
+
+def variety_table(runs: list[Record], dataset: str) -> str:
+    """Precision and recall, and how near samples are to the training images."""
+    rows = [[f"`{run.name}`", *variety_cells(run.evaluation)] for run in runs]
+    k = grouped(runs, lambda held_out: f"k = {held_out['precision_recall']['k']}")
+    seen_by = grouped(runs, lambda held_out: held_out["features"][held_out["precision_recall"]["features"]])
+    best = grouped(runs, lambda held_out: prior_label(held_out["best_prior"]))
+    real = grouped(runs, lambda held_out: " and ".join(variety_pair(held_out, comparison.TRAINING)))
+    caption = (
+        f"Precision and recall ({k}), and memorisation, of reconstructions (rec.) and of samples from the best prior "
+        f"({best}). Training images reach {real} in precision and recall. Extractor: {seen_by}. {setting(runs)}. "
+        "Repeat a row: `vaelib evaluate NAME`."
+    )
+    header = ["model", "precision: rec.", "samples", "recall: rec.", "samples", "memorisation: rec.", "samples"]
+    return table(f"tab-results-{dataset}-variety", caption, header, rows)
+
+
+def variety_cells(held_out: dict) -> list[str]:
+    """A row of `variety_table`, without the name."""
+    titles = (comparison.RECONSTRUCTIONS, comparison.samples_of(held_out["best_prior"]))
+    pairs = [variety_pair(held_out, title) for title in titles]
+    ratio = held_out.get("memorisation", {}).get("ratio", {})
+    ratios = [number(ratio.get(title)) for title in titles]
+    return [*(pair[i] for i in (0, 1) for pair in pairs), *ratios]
+
+
+def variety_pair(held_out: dict, title: str) -> tuple[str, str]:
+    """Precision and recall of a set."""
+    pairs = held_out["precision_recall"]
+    return percent(pairs["precision"].get(title)), percent(pairs["recall"].get(title))
