@@ -1,0 +1,247 @@
+"""What each part of the recipe of `celeba64` gives: the recipe, and variants that change one thing of it.
+
+    python benchmarks/ablation.py --epochs 3 --seeds 0 1 --output benchmarks/recorded/ablation.json
+
+Trains on real CelebA, under VAELIB_DATA, and judges on its validation images. The record is written after every run,
+and a run that is in it already with the same settings is not made again: stop it whenever you like, give the same
+command to go on. All variants are trained with one seed before the next seed has its turn.
+
+What density estimation after training gives (Ghosh et al. 2020) needs no variant: every run is sampled from N(0, I),
+from the Gaussian and from the mixture that were fitted to its codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from vaelib import attributes, comparison, data, devices, evaluation, experiments, latent, metrics, runs, training
+from vaelib.errors import UserError, unknown
+from vaelib.files import atomic_write, require_folder_of
+from vaelib.models import VAE, LatentModel
+
+RECIPE = "celeba64"
+RECORD = Path(__file__).parent / "recorded" / "ablation.json"
+PRIORS = ("normal", "gaussian", "gmm")
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside an identity, normalised and activated before each (He et al. 2016, ECCV).
+
+    The last one starts at zero: an untrained block changes nothing.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(*self.layer(channels, bias=False), *self.layer(channels, bias=True))
+        for parameter in self.body[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    @staticmethod
+    def layer(channels: int, bias: bool) -> tuple[nn.Module, ...]:
+        """Normalisation, activation and convolution."""
+        return nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps x (B, channels, H, W) to maps of the same shape."""
+        return x + self.body(x)
+
+
+def with_residual_blocks(model: LatentModel) -> LatentModel:
+    """Put a residual block after every layer of `model`, save the one with the largest map on either side."""
+    # A layer is three modules; the decoder's follow two others. From the last to the first, so that numbers stay right.
+    for layer, channels in reversed(list(enumerate(model.channels))[1:]):
+        model.encoder.insert(3 * layer + 3, Residual(channels))
+    for layer, channels in reversed(list(enumerate(reversed(model.channels[:-1])))):
+        model.decoder.insert(2 + 3 * layer + 3, Residual(channels))
+    return model
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with some settings changed, in the form of `--set`, and the model perhaps altered after it is made."""
+
+    about: str
+    changes: tuple[str, ...] = ()
+    alter: Callable[[LatentModel], LatentModel] | None = None
+
+    def experiment(self, epochs: int, seed: int, overrides: list[str]) -> experiments.Experiment:
+        """All settings; `overrides` change the recipe, and the variant that."""
+        return experiments.load(RECIPE, (*overrides, f"epochs={epochs}", f"seed={seed}", *self.changes))
+
+    def build_model(self, experiment: experiments.Experiment) -> LatentModel:
+        """The untrained model of `experiment`, which is one of this variant; its seed is that of the weights."""
+        torch.manual_seed(experiment.seed)
+        model = experiment.build_model()
+        return self.alter(model) if self.alter else model
+
+
+SSE = ("likelihood=gaussian", "sigma=0.7071067811865476")
+VARIANTS = {
+    "recipe": Variant(f"{RECIPE} as it is: a calibrated decoder, 128 latent dimensions, flips, batches of 128"),
+    "fixed sigma": Variant("sigma² = 1/2 in place of the calibrated decoder: sum of squared errors + KL", SSE),
+    "256 latent dimensions": Variant("twice as many latent dimensions", ("latent_dim=256",)),
+    "moving average 0.99": Variant("judged by a moving average of the weights over about 100 steps", ("ema=0.99",)),
+    "residual blocks": Variant(
+        "a residual block after each layer but that with the largest map", alter=with_residual_blocks
+    ),
+    "no flips": Variant("images as they are", ("flip=false",)),
+    "batches of 64": Variant("twice as many steps, each on half as many images", ("batch_size=64",)),
+    "autoencoder": Variant("the same network as a plain autoencoder", ("model=AutoEncoder",)),
+    "moving average 0.999": Variant("the same over about 1,000 steps: for long trainings", ("ema=0.999",)),
+}
+
+
+def main() -> None:
+    """Make the runs that are missing, then print the table."""
+    arguments = parse_arguments()
+    try:
+        check(arguments)
+        made = [
+            recorded_run(arguments.output, name, arguments.epochs, seed, arguments.overrides)
+            for seed in arguments.seeds
+            for name in arguments.variants
+        ]
+    except UserError as error:
+        print(f"ablation: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(table(made).to_string(float_format="{:.4g}".format))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Which runs to make."""
+    parser = argparse.ArgumentParser(description=f"What each part of the recipe of {RECIPE} gives.")
+    parser.add_argument("--epochs", type=int, default=experiments.load(RECIPE).epochs)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), metavar="NAME", help=", ".join(VARIANTS))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--output", type=Path, default=RECORD, help="the JSON file of the record")
+    return parser.parse_args()
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be trained before the first run, not after hours."""
+    require_folder_of(arguments.output)
+    for name in arguments.variants:
+        if name not in VARIANTS:
+            raise unknown("variant", name, VARIANTS)
+        for seed in arguments.seeds:
+            experiment = VARIANTS[name].experiment(arguments.epochs, seed, arguments.overrides)
+            training.Settings(**experiment.training_settings())
+
+
+def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[str]) -> dict:
+    """The run of variant `name` from the record at `path`; it is made, and written there, if it is not in it."""
+    variant = VARIANTS[name]
+    experiment = variant.experiment(epochs, seed, overrides)
+    described = {"about": variant.about, "changed": list(variant.changes)}
+    setting = {"variant": name, "seed": seed, "settings": settings_of(experiment)}
+    return recorded(path, setting, lambda: described | train(variant.build_model(experiment), experiment))
+
+
+def settings_of(experiment: experiments.Experiment) -> dict:
+    """All settings, as they are in a JSON file."""
+    settings = dataclasses.asdict(experiment)
+    del settings["about"]  # a sentence, which may be put better without a change to what is trained
+    return json.loads(json.dumps(settings))
+
+
+def recorded(path: Path, setting: dict, make: Callable[[], dict]) -> dict:
+    """The run of that setting from the record at `path`, made and written there if it is not in it."""
+    known = read(path)
+    for run in known:
+        if run.items() >= setting.items():
+            return run
+    print(f"{setting['variant']}, seed {setting['seed']}", file=sys.stderr, flush=True)
+    run = setting | make()
+    with atomic_write(path) as unfinished:
+        text = json.dumps({"runs": [*known, run]}, indent=2, ensure_ascii=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+    return run
+
+
+def train(model: LatentModel, experiment: experiments.Experiment) -> dict:
+    """Train `model`; what that cost, as a run of `vaelib train` records it, and what came out."""
+    train_set, held_out = (data.load(experiment.dataset, experiment.size, split) for split in ("train", "valid"))
+    history = training.fit(model, train_set, held_out, progress=False, **experiment.training_settings())
+    cost = {"train_images": len(train_set)} | runs.training_figures(experiment, history)
+    return {"training": cost, "quality": quality(model, train_set, held_out, history["sigma"].iloc[-1])}
+
+
+def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset, sigma: float) -> dict:
+    """Figures of `model` on the first 2,000 images of `held_out`, by the functions of `vaelib.evaluation`.
+
+    mse and psnr of reconstructions; of a VAE nll and kl in nats per image, bits per dimension, all under a Gaussian of
+    that `sigma`, and active units; Fréchet distances in the features of the attribute network to as many
+    reconstructions and samples of every prior, and to training images.
+    """
+    held_out = held_out.subset(evaluation.MOST_IMAGES)
+    x, x_hat = evaluation.all_images(held_out), evaluation.reconstruct_all(model, held_out)
+    figures = evaluation.setting(held_out) | evaluation.reconstruction_figures(x, x_hat)
+    if isinstance(model, VAE):
+        figures |= likelihood_figures(model, held_out, sigma)
+    unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
+    statistics = runs.fit_statistics(model, unlabelled, sigma, progress=False)
+    extractors = {"attributes": partial(attributes.features, attributes.load(device=model.device))}
+    sets = evaluation.image_sets(model, train_set, x, x_hat, statistics)
+    distances = comparison.distance_figures(evaluation.features_of(extractors, sets))
+    return figures | {"frechet": distances["frechet"]["attributes"], "best_prior": distances["best_prior"]}
+
+
+def likelihood_figures(model: VAE, held_out: data.Dataset, sigma: float) -> dict:
+    """nll, kl and bits per dimension from one draw of z per image; active units."""
+    judged = judge(model, held_out, sigma)
+    nll, kl = judged["valid_nll"], judged["valid_kl"]
+    bits = evaluation.bits_per_dim(-nll - kl, held_out.images[0].size)
+    active = metrics.active_units(*latent.encode_dataset(model, held_out))
+    return {"sigma": sigma, "nll": nll, "kl": kl, "bits_per_dim": bits, "active_units": active}
+
+
+def judge(model: LatentModel, ds: data.Dataset, sigma: float) -> dict:
+    """What `training.validate` measures of `model` on `ds`, under a Gaussian of that `sigma`."""
+    settings = training.Settings()
+    batches = data.loader(ds, settings.batch_size, device=model.device)
+    return training.validate(model, batches, settings, devices.connect(), sigma)
+
+
+def read(path: Path) -> list[dict]:
+    """The runs of the record at `path`, none if there is no such file."""
+    if not path.exists():
+        return []
+    try:
+        return [dict(run) for run in json.loads(path.read_text(encoding="utf-8"))["runs"]]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} is no record of runs ({error!r}): choose another --output, or remove it.") from error
+
+
+def table(made: list[dict]) -> pd.DataFrame:
+    """Means over seeds, one row a variant; distances in the features of the attribute network."""
+    rows = pd.DataFrame([{"variant": run["variant"], **columns(run)} for run in made])
+    return rows.groupby("variant", sort=False).agg({"seed": "nunique"} | dict.fromkeys(rows.columns[2:], "mean"))
+
+
+def columns(run: dict) -> dict:
+    """What the table shows of a run."""
+    figures, distances = run["quality"], run["quality"]["frechet"]
+    keys = ("psnr", "nll", "kl", "bits_per_dim", "active_units")
+    return {
+        "seed": run["seed"],
+        **{key: figures.get(key) for key in keys},
+        comparison.RECONSTRUCTIONS: distances[comparison.RECONSTRUCTIONS],
+        **{prior: distances[comparison.samples_of(prior)] for prior in PRIORS},
+        "images/s": run["training"]["images_per_second"],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""How good are the images of pythae's VAE, trained on the same images for as many images seen?
+
+    python benchmarks/pythae_quality.py --epochs 3 --seed 0 --output benchmarks/recorded/pythae-quality.json
+
+Trains pythae's VAE by pythae's own trainer with the layers of `celeba64` on real CelebA, under VAELIB_DATA: as pythae
+does it by default, and with the learning rate that its trainer was given in throughput.py. Both are judged as the runs
+of ablation.py are, and sampled from the priors of vaelib, fitted to their codes. Beside them stands the recipe of
+`celeba64`: its run in the record of the ablation, which is made, and written there, if it is not in it yet.
+
+pythae comes with the extra `benchmark`: pip install --constraint constraints.txt --editable '.[benchmark]'
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import sys
+import tempfile
+import time
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import ablation
+import torch
+from accelerate import PartialState
+from contenders import LEARNING_RATE, Task
+
+from vaelib import comparison, data, evaluation, experiments, runs
+from vaelib.errors import UserError
+from vaelib.files import require_folder_of
+from vaelib.models import VAE
+
+RECORD = ablation.RECORD.with_name("pythae-quality.json")
+# What is set beside pythae's defaults: Adam at a rate of 1e-4 that does not change, batches of 64 images, float32.
+SETTINGS = {"pythae": {}, f"pythae, learning rate {LEARNING_RATE:g}": {"learning_rate": LEARNING_RATE}}
+
+
+def main() -> None:
+    """Make the runs that are missing and print what they measured."""
+    arguments = parse_arguments()
+    try:
+        require_folder_of(arguments.output)
+        if find_spec("pythae") is None:
+            raise UserError(
+                "pythae is not installed: pip install --constraint constraints.txt --editable '.[benchmark]'"
+            )
+        compare(arguments)
+    except UserError as error:
+        print(f"pythae_quality: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """For how long to train."""
+    parser = argparse.ArgumentParser(description="The images of pythae's VAE against those of vaelib's.")
+    parser.add_argument("--epochs", type=int, default=experiments.load(ablation.RECIPE).epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--ablation", type=Path, default=ablation.RECORD, help="the record of ablation.py")
+    parser.add_argument("--output", type=Path, default=RECORD, help="the JSON file of the record")
+    return parser.parse_args()
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """The recipe's run, then one with each of pythae's settings, unless they are in the record."""
+    recipe = ("recipe", arguments.epochs, arguments.seed, arguments.overrides)
+    experiment = ablation.VARIANTS[recipe[0]].experiment(*recipe[1:])
+    settings = ablation.settings_of(experiment)
+    ours = ablation.recorded(
+        arguments.output,
+        {"variant": "vaelib", "seed": arguments.seed, "settings": settings},
+        lambda: {key: ablation.recorded_run(arguments.ablation, *recipe)[key] for key in ("training", "quality")},
+    )
+    network = {key: settings[key] for key in ("dataset", "size", "latent_dim", "channels", "epochs")}
+    for name, changed in SETTINGS.items():
+        setting = {"variant": name, "seed": arguments.seed, "settings": network | changed}
+        print_run(ablation.recorded(arguments.output, setting, partial(run_pythae, experiment, changed, ours)))
+
+
+def run_pythae(experiment: experiments.Experiment, changed: dict, ours: dict) -> dict:
+    """Train pythae's VAE with the network, the epochs and the seed of `experiment`.
+
+    What it cost, what came out, and the ratio of `ours` to that.
+    """
+    train_set, held_out = (data.load(experiment.dataset, experiment.size, split) for split in ("train", "valid"))
+    torch.manual_seed(experiment.seed)
+    model, cost = train(Task(experiment, experiment.dataset, len(train_set), None, ()), changed)
+    # pythae's loss knows no sigma: the one that fits the training images, as a calibrated decoder would have it.
+    few = train_set.subset(evaluation.MOST_IMAGES)
+    sigma = math.sqrt(ablation.judge(model, few, 1.0)["valid_mse"])
+    quality = ablation.quality(model, train_set, held_out, sigma)
+    run = {"training": {"train_images": len(train_set), **cost}, "quality": quality}
+    return run | {"ratio": ratio(ours, run)}
+
+
+def train(task: Task, changed: dict) -> tuple[VAE, dict]:
+    """Train by pythae's trainer from start to end; the layers as a VAE of vaelib, and what the training cost."""
+    from pythae.trainers import BaseTrainer
+    from pythae_contender import build_model, images_of
+
+    logging.disable(logging.INFO)
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_of(task.experiment, folder, changed)
+        trainer = BaseTrainer(build_model(task), images_of(task), training_config=config)
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
+    model = task.experiment.build_model()
+    model.encoder, model.decoder = trainer.model.encoder.layers, trainer.model.decoder.layers
+    return model.eval(), {
+        "epochs": config.num_epochs,
+        "seed": config.seed,
+        "seconds": seconds,
+        "images_per_second": task.images * config.num_epochs / seconds,
+        **{key: getattr(config, key) for key in ("optimizer_cls", "learning_rate", "per_device_train_batch_size")},
+        "hardware": runs.hardware(),
+        "versions": {name: version(name) for name in ("pythae", "torch")},
+    }
+
+
+def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
+    """pythae's defaults but for how long it trains, the seed, and what is `changed`."""
+    from pythae.trainers import BaseTrainerConfig
+
+    cuda = PartialState().device.type == "cuda"
+    return BaseTrainerConfig(
+        output_dir=folder, num_epochs=experiment.epochs, seed=experiment.seed, no_cuda=not cuda, **changed
+    )
+
+
+def best(run: dict) -> float:
+    """The Fréchet distance of samples from the best prior."""
+    return run["quality"]["frechet"][comparison.samples_of(run["quality"]["best_prior"])]
+
+
+def ratio(ours: dict, theirs: dict) -> dict:
+    """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each."""
+    title = comparison.RECONSTRUCTIONS
+    reconstructions = ours["quality"]["frechet"][title] / theirs["quality"]["frechet"][title]
+    return {title: reconstructions, "samples, best prior": best(ours) / best(theirs)}
+
+
+def print_run(run: dict) -> None:
+    """Distances and ratios, for a person."""
+    distances = ", ".join(f"{title} {value:.4g}" for title, value in run["quality"]["frechet"].items())
+    ratios = ", ".join(f"{title} {value:.3g}" for title, value in run["ratio"].items())
+    print(f"{run['variant']}: {distances}; vaelib's over these: {ratios}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
