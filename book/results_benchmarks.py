@@ -147,11 +147,12 @@ def spread(values: list[float]) -> str:
 def cost(runs: list[dict]) -> str:
     """Length, hardware, seeds and wall-clock of trainings."""
     training = runs[0]["training"]
-    seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
+    seeds = sorted({run["seed"] for run in runs})
+    named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     minutes = sum(run["training"]["seconds"] for run in runs) / 60
     return (
         f"{training['epochs']} epochs of {training['train_images']:,} images on {training['hardware']}, torch "
-        f"{training['versions']['torch']}, seeds {seeds}, {number(minutes)} min of training together"
+        f"{training['versions']['torch']}, {named}, {number(minutes)} min of training together"
     )
 
 
@@ -169,8 +170,8 @@ def ablation_command(runs: list[dict]) -> str:
 
 
 def pythae(record: dict | None) -> list[str]:
-    """The quality of pythae's VAE beside that of the recipe."""
-    if not record or not record["runs"]:
+    """The quality of pythae's VAE beside that of the recipe; nothing before there is a run of it."""
+    if not against_pythae(record):
         return []
     return [
         "## Beside pythae",
@@ -189,7 +190,7 @@ def pythae_table(name: str, runs: list[dict]) -> str:
         distances = [number(figures["frechet"][title]) for title in titles]
         times = number(run.get("ratio", {}).get("samples, best prior"))
         rows.append([run["variant"], str(run["seed"]), number(figures["psnr"]), *distances, times, number(seconds)])
-    header = ["", "seed", "PSNR, dB", "rec.", prior_label("normal"), "best prior", "vaelib's is … times that", "s"]
+    header = ["", "seed", "PSNR, dB", "rec.", prior_label("normal"), "best prior", "vaelib's / this", "s"]
     caption = (
         f"Fréchet distances of reconstructions (rec.) and of samples, as seen by the attribute network, and the "
         f"seconds of the training. {cost(runs)}. {setting_of(runs[0]['quality'])}. Repeat it: `python "
