@@ -150,10 +150,10 @@ def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[
 
 
 def settings_of(experiment: experiments.Experiment) -> dict:
-    """All settings, as they are in a JSON file."""
-    settings = dataclasses.asdict(experiment)
-    del settings["about"]  # a sentence, which may be put better without a change to what is trained
-    return json.loads(json.dumps(settings))
+    """The settings that make the trained model, as they are in a JSON file: another of the rest is no other run."""
+    model = ("dataset", "size", "model", "latent_dim", "channels", "likelihood", "sigma")
+    keys = dict.fromkeys([*model, *experiment.training_settings()])
+    return json.loads(json.dumps({key: getattr(experiment, key) for key in keys}))
 
 
 def recorded(path: Path, setting: dict, make: Callable[[], dict]) -> dict:

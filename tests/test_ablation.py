@@ -155,6 +155,13 @@ def test_another_seed_or_setting_is_another_run(tmp_path: Path, monkeypatch: pyt
     assert len(trained) == len(ablation.read(path)) == 5
 
 
+def test_what_does_not_change_the_model_makes_no_other_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "record.json"
+    first = tiny_run(path)
+    monkeypatch.setattr(training, "fit", None)
+    assert ablation.recorded_run(path, "recipe", 1, 0, [*TINY, "about=Said better."]) == first
+
+
 def test_what_was_recorded_stays_when_a_run_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "record.json"
     monkeypatch.setattr(ablation, "train", lambda model, experiment: {})
