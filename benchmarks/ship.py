@@ -2,6 +2,7 @@
 
     python benchmarks/ship.py runs/celeba64 vaelib/shipped/celeba64
     python benchmarks/ship.py runs/celeba128 vaelib/shipped/celeba128 --record-only
+    python benchmarks/ship.py vaelib/shipped/celeba64 vaelib/shipped/celeba64 --flow-steps 5000
 
 Weights, statistics and codes become float16, which halves the files and moves no pixel by a visible amount; the
 optimiser's state and the pictures of the epochs stay behind (`originals.png` shows images of the data set, which must
@@ -11,7 +12,8 @@ evaluate` adds figures to metrics.json. With --record-only the weights and all t
 behind, too.
 
 A shipped folder can be shipped onto itself: that renews its pictures and its card, and encodes the held-out images
-(under VAELIB_DATA) if it has no codes yet.
+(under VAELIB_DATA) if it has no codes yet. With --flow-steps, a flow is fitted to the training images first and becomes
+one more prior of the run; its samples are shown once `vaelib evaluate` has found them to be the best.
 """
 
 from __future__ import annotations
@@ -95,8 +97,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--record-only", action="store_true", help="leave the weights out")
     parser.add_argument("--note", help="a sentence about the training, for the record: what else its machine did, say")
+    parser.add_argument("--flow-steps", type=int, help="fit a flow to the codes of RUN first, in that many steps")
     arguments = parser.parse_args()
     try:
+        if arguments.flow_steps is not None:
+            runs.add_flow(arguments.run, arguments.flow_steps)
         ship(arguments.run, arguments.folder, arguments.record_only, arguments.note)
     except UserError as error:
         sys.exit(f"ship: {error}")
@@ -166,13 +171,17 @@ def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
 
 
 def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, codes: checkpoints.Codes) -> None:
-    """Write weights, statistics and codes in float16; the statistics as they are if their densities are lost by it."""
+    """Write weights, statistics and codes in float16; but a Gaussian and a mixture as they are if rounding breaks them.
+
+    The weights of a flow are rounded in any case, as those of a model are.
+    """
     weights, about = checkpoints.read_tensors(run / checkpoints.MODEL)
     checkpoints.write_tensors(folder / checkpoints.MODEL, halved(weights), about)
     tensors, about = checkpoints.read_tensors(run / checkpoints.STATISTICS)
     checkpoints.write_tensors(folder / checkpoints.STATISTICS, halved(tensors), about)
     if not agree(statistics, folder):
-        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors, about)
+        network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
+        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors | halved(network), about)
     checkpoints.save_codes(folder, codes)
     tensors, about = checkpoints.read_tensors(folder / checkpoints.CODES)
     checkpoints.write_tensors(folder / checkpoints.CODES, halved(tensors), about)
@@ -185,12 +194,13 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def agree(statistics: checkpoints.Statistics, folder: Path) -> bool:
-    """Whether the densities in `folder` are those of `statistics`, to a tenth of a nat at 1,000 of their samples."""
+    """Whether Gaussian and mixture in `folder` are those of `statistics`, to a tenth of a nat at 1,000 draws."""
     try:
         stored = checkpoints.load_statistics(folder).priors
     except UserError:  # rounding has made a covariance that is none
         return False
-    for name, prior in statistics.priors.items():
+    for name in checkpoints.PRIORS:
+        prior = statistics.priors[name]
         z = prior.sample(1000, torch.Generator().manual_seed(0))
         if (stored[name].log_prob(z) - prior.log_prob(z)).abs().max() > 0.1:
             return False

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from vaelib import checkpoints
 from vaelib.errors import UserError
+from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
 
@@ -279,8 +280,15 @@ def statistics(dim=5):
     return checkpoints.Statistics(fitted, 0.0625, ["Smiling", "Eyeglasses"], mu[:2])
 
 
-def test_statistics_come_back_bit_for_bit(run):
-    saved = statistics()
+def with_flow(dim=5):
+    known = statistics(dim)
+    known.priors["flow"] = Flow(2, width=8, blocks=2).fit(torch.randn(60, dim, generator=torch.Generator()))
+    return known
+
+
+@pytest.mark.parametrize("known", [statistics, with_flow])
+def test_statistics_come_back_bit_for_bit(run, known):
+    saved = known()
     checkpoints.save_statistics(run, saved)
     again = checkpoints.load_statistics(run)
     assert again.sigma == saved.sigma and again.attribute_names == saved.attribute_names
@@ -303,6 +311,50 @@ def test_the_direction_of_an_attribute():
     assert torch.equal(known.direction("Eyeglasses"), known.directions[1])
     with pytest.raises(UserError, match="no attribute 'smiling': did you mean Smiling"):
         known.direction("smiling")
+
+
+def test_a_prior_by_its_name():
+    assert with_flow().prior("flow").blocks == 2
+    with pytest.raises(UserError, match="This run has no flow: choose gaussian or gmm, or go on with its training"):
+        statistics().prior("flow")
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "fault"),
+    [
+        ("mean", lambda mean: mean[1:], "the weights are not those of a flow"),
+        ("std", lambda std: std[1:], r"std is \(4,\) and should be \(5,\)"),
+        ("std", lambda std: -std, "std is not above 0"),
+        ("std", lambda std: std.long() + 1, "std is of torch.int64"),
+        ("mean", lambda mean: mean[0], "len"),
+        ("mean", lambda mean: mean * float("nan"), "mean is not finite"),
+        ("velocity.inlet.weight", lambda weight: weight[0], "not enough values"),
+        ("velocity.inlet.weight", lambda weight: weight[1:], "the weights are not those of a flow"),
+        ("velocity.inlet.weight", lambda weight: weight.new_empty(2**40, 0), "the weights are not those of a flow"),
+        ("velocity.time.0.weight", lambda weight: weight[1:], "the weights are not those of a flow"),
+        ("velocity.time.0.bias", lambda bias: bias / 0, "velocity.time.0.bias is not finite"),
+        ("velocity.blocks.1.1.weight", lambda weight: weight.long(), "the weights are not those of a flow"),
+        ("velocity.blocks.1.1.weight", None, "the weights are not those of a flow"),
+        ("velocity.inlet.weight", None, "velocity.inlet.weight"),
+        ("mean", None, "mean"),
+    ],
+)
+def test_a_flow_that_is_none_is_refused(run, part, change, fault):
+    checkpoints.save_statistics(run, with_flow())
+    path = run / checkpoints.STATISTICS
+    tensors = {key: value.clone() for key, value in checkpoints.read_tensors(path)[0].items()}
+    changed = tensors.pop(f"flow.{part}")
+    rewrite(path, tensors if change is None else tensors | {f"flow.{part}": change(changed)})
+    with pytest.raises(UserError, match=f"inconsistent .*{fault}"):
+        checkpoints.load_statistics(run)
+
+
+def test_the_flow_of_another_model_is_refused(run):
+    mixed = statistics()
+    mixed.priors["flow"] = with_flow(dim=6).priors["flow"]
+    checkpoints.save_statistics(run, mixed)
+    with pytest.raises(UserError, match=r"inconsistent \(mean is \(6,\) and should be \(5,\)\)"):
+        checkpoints.load_statistics(run)
 
 
 def test_missing_statistics_are_explained(run):

@@ -121,6 +121,29 @@ def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_
     assert Image.open(tmp_path / "a.png").size == (2 * (3 * 34 + 2), 2 * (2 * 34 + 2))  # 5 images of 2 x 32 pixels
 
 
+def test_a_run_without_a_flow_says_how_to_get_one(vaelib, trained):
+    answer = vaelib("generate", trained, "--prior", "flow")
+    refused(answer, "no flow: choose gaussian or gmm, or go on", "--resume --set flow_steps=5000")
+
+
+def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path, data_root):
+    run = tmp_path / "copy"
+    shutil.copytree(trained, run)
+    weights = (run / "model.safetensors").read_bytes()
+    words = ("faces32", "--out", run, "--root", data_root, "--resume", "--set", "flow_steps=2", "--set", "flip=true")
+    assert vaelib("train", *words)[0] == 0
+    assert (run / "model.safetensors").read_bytes() == weights  # no epoch was left to train
+    assert vaelib("generate", run, "-n", 2, "--prior", "flow", "-o", "flow.png")[0] == 0
+    assert vaelib("generate", run, "-n", 2, "-o", "gmm.png")[0] == 0
+    assert (tmp_path / "flow.png").read_bytes() != (tmp_path / "gmm.png").read_bytes()
+
+
+def test_less_than_no_flow_is_refused_before_any_work(vaelib, data_root, tmp_path):
+    answer = vaelib("train", "faces32", "--out", tmp_path / "none", *settings("flow_steps=-1"))
+    refused(answer, "flow_steps is -1: it must be 0 (no flow) or more")
+    assert not (tmp_path / "none").exists()
+
+
 def test_many_images_are_decoded_in_batches(vaelib, trained, tmp_path, monkeypatch):
     batches = []
     decode = models.VAE.decode

@@ -16,6 +16,7 @@ from vaelib import attributes, comparison, evaluation, experiments, inception, l
 from vaelib.checkpoints import Statistics
 from vaelib.data import Dataset, download
 from vaelib.errors import UserError
+from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
 
@@ -39,6 +40,7 @@ def statistics(model, names=FACES, seed=0):
     """What is fitted to codes, here to some from N(0, I)."""
     mu = torch.randn(200, model.latent_dim, generator=noise(seed))
     fitted = {"gaussian": Gaussian().fit(mu), "gmm": GaussianMixture(2).fit(mu)}
+    fitted["flow"] = Flow(3, width=8, blocks=1).fit(mu)
     return Statistics(fitted, 0.2, list(names), torch.randn(len(names), model.latent_dim, generator=noise(1)))
 
 
@@ -92,7 +94,7 @@ def test_a_density_of_one_nat_a_pixel_in_bits():
 
 def test_every_prior_has_its_distance_and_the_best_is_named(of_a_vae):
     distances = of_a_vae["frechet"]["pixels"]
-    samples = {f"samples, {name}" for name in ("normal", "gaussian", "gmm")}
+    samples = {f"samples, {name}" for name in ("normal", "gaussian", "gmm", "flow")}
     assert set(distances) == {"training images", "reconstructions"} | samples
     best = f"samples, {of_a_vae['best_prior']}"
     assert distances[best] == min(distances[name] for name in samples)

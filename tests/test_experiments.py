@@ -55,6 +55,7 @@ def test_every_experiment_can_be_described(name):
         ("flip=true", "flip", True),
         ("ema=0.999", "ema", 0.999),
         ("ema=0", "ema", 0.0),
+        ("flow_steps=100", "flow_steps", 100),
         ("compile=true", "compile", True),
         ("channels=[8, 16]", "channels", (8, 16)),
         ("model=AutoEncoder", "model", "AutoEncoder"),
@@ -78,6 +79,7 @@ def test_an_override_has_the_type_of_its_key(path, override, key, value):
         ("beta=high", "a number"),
         ("beta=true", "a number"),
         ("sigma=[1]", "a number"),
+        ("flow_steps=0.5", "a whole number"),
         ("flip=yes", "true or false"),
         ("flip=1", "true or false"),
         ("channels=8", "a list of whole numbers"),
@@ -174,6 +176,10 @@ def test_training_settings_that_train_nothing_are_refused(path, override):
     experiment = experiments.read(path, [override])
     with pytest.raises(UserError, match=f"{override.split('=')[0]} is .*: it must be above 0"):
         training.Settings(**experiment.training_settings())
+
+
+def test_runs_stay_fast_without_a_flow_but_that_of_the_shipped_faces():
+    assert [name for name in experiments.names() if experiments.load(name).flow_steps] == ["celeba64"]
 
 
 def test_the_model_of_an_experiment_is_fixed_by_the_seed_of_torch(path):

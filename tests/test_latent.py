@@ -124,6 +124,13 @@ def test_encode_dataset_gives_every_posterior_in_order(pictures):
     assert not mu.requires_grad and mu.shape == (7, 5)
 
 
+def test_encode_dataset_of_mirror_images(pictures):
+    model = VAE(32, 5, (4, 8)).eval()
+    mu, logvar = latent.encode_dataset(model, pictures, batch_size=3, mirrored=True)
+    expected = model.encode(torch.from_numpy(pictures.images[..., ::-1].copy()) / 255)
+    torch.testing.assert_close((mu, logvar), expected)
+
+
 def test_an_autoencoder_has_no_variances(pictures):
     model = AutoEncoder(32, 5, (4, 8)).eval()
     z, logvar = latent.encode_dataset(model, pictures, batch_size=3)

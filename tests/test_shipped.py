@@ -15,6 +15,7 @@ from PIL import Image
 
 from vaelib import checkpoints, data, experiments, images, latent, runs
 from vaelib.errors import UserError
+from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
 
@@ -242,6 +243,35 @@ def test_a_covariance_that_rounding_would_break_stays_float32(run, tmp_path):
     ship.ship(run, tmp_path / "small")
     kept = checkpoints.load_statistics(tmp_path / "small").priors["gaussian"].covariance
     assert torch.equal(kept, statistics.priors["gaussian"].covariance)
+
+
+def test_the_weights_of_a_flow_are_halved_whatever_the_covariances_need(run, tmp_path):
+    statistics = checkpoints.load_statistics(run)
+    mu = checkpoints.load_codes(run).mu
+    flow = statistics.priors["flow"] = Flow(100, width=32, blocks=2).fit(mu)
+    statistics.priors["gaussian"].covariance = torch.eye(4) * 1e-7  # too small for float16
+    checkpoints.save_statistics(run, statistics)
+    ship.ship(run, tmp_path / "small")
+    tensors, _ = checkpoints.read_tensors(tmp_path / "small" / "statistics.safetensors")
+    assert {key.split(".")[0] for key, value in tensors.items() if value.dtype == torch.float32} >= {"gaussian"}
+    assert {value.dtype for key, value in tensors.items() if key.startswith("flow.")} == {torch.float16}
+    halved = checkpoints.load_statistics(tmp_path / "small").priors["flow"]
+    whole, small = (prior.sample(500, torch.Generator().manual_seed(0)) for prior in (flow, halved))
+    assert (whole - small).abs().max() < 0.02 * whole.std()
+
+
+def test_a_flow_is_added_to_a_shipped_folder(run, tmp_path, monkeypatch):
+    ship.ship(run, tmp_path / "small")
+    before = checkpoints.load_statistics(tmp_path / "small").priors
+    faces = data.Dataset(np.random.default_rng(0).integers(0, 256, (40, 3, 32, 32), np.uint8), "celeba", "train")
+    monkeypatch.setattr(data, "load", lambda *_: faces)
+    words = [tmp_path / "small", tmp_path / "small", "--flow-steps", 2]
+    monkeypatch.setattr(sys, "argv", ["ship.py", *map(str, words)])
+    ship.main()
+    after = checkpoints.load_statistics(tmp_path / "small").priors
+    assert list(after) == ["gaussian", "gmm", "flow"]
+    assert torch.equal(after["gmm"].means, before["gmm"].means)
+    assert experiments.read(tmp_path / "small" / "config.toml").flow_steps == 2
 
 
 def test_what_is_too_large_is_refused(run, tmp_path, monkeypatch):

@@ -8,20 +8,19 @@ before it is checked. Shipped files are float16; what is loaded is float32.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialize
 from torch import Tensor
 
-from . import experiments, models, priors
+from . import experiments, models
 from .errors import UserError, unknown
-from .files import atomic_write
+from .flow import Flow
+from .priors import Gaussian, GaussianMixture
+from .tensorfiles import in_float32, read_tensors, with_prefix, write_tensors
 
 MODEL, RESUME = "model.safetensors", "resume.safetensors"
 STATISTICS, CODES = "statistics.safetensors", "codes.safetensors"
@@ -69,7 +68,7 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> models.LatentM
     model = _empty_model(path, about)
     try:
         # Assigned to a model without storage: a header that lies about its sizes costs no memory.
-        model.load_state_dict(_in_float32(tensors), assign=True)
+        model.load_state_dict(in_float32(tensors), assign=True)
     except RuntimeError as error:
         raise UserError(
             f"{path} does not hold the weights of the architecture in its header ({type(model).__name__} "
@@ -97,10 +96,19 @@ class Statistics:
     is the root-mean-square error on the training images, the standard deviation of a calibrated decoder.
     """
 
-    priors: dict[str, priors.Gaussian | priors.GaussianMixture]
+    priors: dict[str, Gaussian | GaussianMixture | Flow]
     sigma: float
     attribute_names: list[str] = field(default_factory=list)
     directions: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def prior(self, name: str) -> Gaussian | GaussianMixture | Flow:
+        """One of the fitted priors. Raises `UserError` that says which there are, and how a run gets a flow."""
+        if name not in self.priors:
+            known = " or ".join(self.priors)
+            raise UserError(
+                f"This run has no {name}: choose {known}, or go on with its training by --resume --set flow_steps=5000."
+            )
+        return self.priors[name]
 
     def direction(self, attribute: str) -> Tensor:
         """The direction (latent_dim,) of one attribute. Raises `UserError` that suggests the nearest names."""
@@ -111,7 +119,8 @@ class Statistics:
         return self.directions[self.attribute_names.index(attribute)]
 
 
-PRIORS = {"gaussian": priors.Gaussian, "gmm": priors.GaussianMixture}
+PRIORS = {"gaussian": Gaussian, "gmm": GaussianMixture}  # of every run
+OPTIONAL_PRIORS = {"flow": Flow}
 
 
 def save_statistics(run: str | Path, statistics: Statistics) -> None:
@@ -132,12 +141,17 @@ def load_statistics(name: str | Path) -> Statistics:
     with _explained(path):
         d = _latent_dim(name)
         tensors = {
-            key: _symmetric(value, d) if "covariance" in key else value for key, value in _in_float32(tensors).items()
+            key: _symmetric(value, d) if "covariance" in key else value for key, value in in_float32(tensors).items()
         }
-        fitted = {prior: kind.from_tensors(_with_prefix(tensors, f"{prior}.")) for prior, kind in PRIORS.items()}
-        statistics = Statistics(fitted, float(about["sigma"]), _names(about), tensors["directions"])
+        statistics = Statistics(_priors(tensors), float(about["sigma"]), _names(about), tensors["directions"])
         _require_agreement(statistics, d)
     return statistics
+
+
+def _priors(tensors: dict[str, Tensor]) -> dict[str, Gaussian | GaussianMixture | Flow]:
+    parts = {name: with_prefix(tensors, f"{name}.") for name in PRIORS | OPTIONAL_PRIORS}
+    kinds = PRIORS | {name: kind for name, kind in OPTIONAL_PRIORS.items() if parts[name]}
+    return {name: kind.from_tensors(parts[name]) for name, kind in kinds.items()}
 
 
 def _triangle(matrices: Tensor) -> Tensor:
@@ -163,6 +177,10 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
     shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
     for name, tensor in (gaussian | mixture).items():
         _require(name, tensor, shapes[name])
+    if "flow" in statistics.priors:
+        weights = statistics.priors["flow"].tensors()  # which fit each other
+        for name, tensor in weights.items():
+            _require(name, tensor, (d,) if name in ("mean", "std") else tensor.shape)
     if statistics.attribute_names:
         _require("directions", statistics.directions, (len(statistics.attribute_names), d))
     for prior in statistics.priors.values():
@@ -202,7 +220,7 @@ def load_codes(name: str | Path) -> Codes:
     """The codes of a run's folder or of a shipped checkpoint. Raises `UserError` as `load` does."""
     path = run_folder(name) / CODES
     tensors, about = read_tensors(path)
-    tensors = _in_float32(tensors)
+    tensors = in_float32(tensors)
     with _explained(path):
         codes = Codes(tensors["mu"], tensors.get("logvar"), tensors.get("attributes"), _names(about))
         shape = (len(codes.mu), _latent_dim(name))
@@ -245,48 +263,6 @@ def _latent_dim(name: str | Path) -> int:
     return read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"]
 
 
-def _in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with all real numbers in the precision of use."""
-    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write tensors, and `about` as JSON in the header, so that `path` is never half written."""
-    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with atomic_write(path) as partial:
-        # Not by safetensors' save_file: a full disk is no OSError there, and nobody else could read its files.
-        partial.write_bytes(serialize(stored, {"vaelib": json.dumps(about)}))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """The tensors of a safetensors file and what its header says about them, or a `UserError`."""
-    if not path.is_file():
-        raise UserError(
-            f"{path} does not exist: train the run to its end with `vaelib train --resume`, or copy it again."
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["vaelib"])
-            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (not a dict)
-    except SafetensorError as error:
-        raise _unreadable(path, error) from error
-    except (KeyError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path} was not written by vaelib: only files that `vaelib train` wrote can be loaded."
-        ) from error
-
-
-def _unreadable(path: Path, error: SafetensorError) -> UserError:
-    """What is wrong with a file that is no safetensors file: these bytes at its head are no proof of a pickle alone."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK" or start[:1] == b"\x80":  # torch.save's zip archive, or a bare pickle
-        return UserError(
-            f"{path} is a pickle, which can run any code when it is loaded: ask for the model as safetensors instead."
-        )
-    return UserError(f"{path} is truncated or damaged ({error}): copy it again or train again.")
-
-
 def save_resume(
     run: str | Path, model: models.LatentModel, optimizer: torch.optim.Optimizer, history: list[dict]
 ) -> None:
@@ -314,8 +290,8 @@ def load_resume(run: str | Path, model: models.LatentModel, optimizer: torch.opt
         return []
     tensors, about = read_tensors(path)
     try:
-        model.load_state_dict(_with_prefix(tensors, "model."))
-        _load_moments(optimizer, _with_prefix(tensors, "adam."))
+        model.load_state_dict(with_prefix(tensors, "model."))
+        _load_moments(optimizer, with_prefix(tensors, "adam."))
         return list(about["history"])
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(
@@ -324,15 +300,11 @@ def load_resume(run: str | Path, model: models.LatentModel, optimizer: torch.opt
         ) from error
 
 
-def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
 def _load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
     """Give every parameter its state back, in the parameter's own memory format: fused Adam reads them side by side."""
     state = {}
     for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
-        own = _with_prefix(moments, f"{index}.")
+        own = with_prefix(moments, f"{index}.")
         if own["exp_avg"].shape != parameter.shape or own["exp_avg_sq"].shape != parameter.shape:
             raise ValueError(f"moments of parameter {index}")
         state[index] = {

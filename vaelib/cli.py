@@ -28,6 +28,7 @@ class Prior(StrEnum):
     normal = "normal"
     gaussian = "gaussian"
     gmm = "gmm"
+    flow = "flow"
 
 
 class Method(StrEnum):

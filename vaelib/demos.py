@@ -33,9 +33,9 @@ DOWNLOADED = ("celeba", "cifar10")  # data sets that are too large to be fetched
 
 
 def samples(run: str, n: int, prior: str, seed: int) -> Image.Image:
-    """A grid of n images decoded from draws of a prior: "normal", "gaussian" or "gmm"."""
+    """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
     model = checkpoints.load(run)
-    density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).priors[prior]
+    density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).prior(prior)
     z = density.sample(n, torch.Generator().manual_seed(seed))
     return images.grid(_decode(model, z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 

@@ -25,7 +25,8 @@ class Experiment:
 
     `learning_rate` is the peak of the schedule; `sigma` belongs to the gaussian likelihood; `beta` multiplies the KL
     and rises from 0 over `warm_up_epochs`; `precision` is float32, bfloat16 or auto; `flip` mirrors half of the images;
-    `ema` is the share of the moving average that stays at every step, 0 for none; `compile` is for torch.compile.
+    `ema` is the share of the moving average that stays at every step, 0 for none; `compile` is for torch.compile;
+    `flow_steps` are those of a flow that is fitted to the codes in the end, 0 for none.
     """
 
     about: str
@@ -45,6 +46,7 @@ class Experiment:
     flip: bool = False
     ema: float = 0.0
     compile: bool = False
+    flow_steps: int = 0
     seed: int = 0
 
     def build_model(self) -> models.LatentModel:

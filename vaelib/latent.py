@@ -16,17 +16,18 @@ PARALLEL = 1e-4  # radians: below this angle slerp divides by almost zero, and l
 
 @torch.no_grad()
 def encode_dataset(
-    model: LatentModel, ds: data.Dataset, batch_size: int = 256, progress: bool = False
+    model: LatentModel, ds: data.Dataset, batch_size: int = 256, progress: bool = False, mirrored: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """The posteriors of every image of `ds`: mu and logvar, (N, latent_dim) each, on the CPU.
 
-    An `AutoEncoder` has codes and no variances: its logvar is None. The model is used in evaluation mode and left as
-    it was found.
+    An `AutoEncoder` has codes and no variances: its logvar is None. With `mirrored`, those of the mirror images. The
+    model is used in evaluation mode and left as it was found.
     """
     training = model.training
     model.eval()
     batches = data.loader(ds, batch_size, device=model.device)
-    encoded = [model.encode(x) for x in tqdm(batches, "encode", disable=None if progress else True)]
+    bar = tqdm(batches, "encode", disable=None if progress else True)
+    encoded = [model.encode(x.flip(3) if mirrored else x) for x in bar]
     model.train(training)
     if isinstance(model, AutoEncoder):
         return torch.cat(encoded).cpu(), None

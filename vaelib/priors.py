@@ -3,7 +3,7 @@
 `StandardNormal` is what a VAE is trained towards. The others are fitted afterwards to where the encoder really puts
 the data: ex-post density estimation (Ghosh et al. 2020, section 4; chapters 02 and 05). They are fitted to the
 aggregate posterior q(z), the average over the data of N(mu, diag(exp(logvar))); an autoencoder has no variances, so
-its logvar is None and q(z) is the cloud of codes itself.
+its logvar is None and q(z) is the cloud of codes itself. One more, a network that is trained, is `vaelib.flow.Flow`.
 
 Each has `sample(n, generator) -> (n, latent_dim)` and `log_prob(z) -> (n,)` in nats, all float32 on the CPU, and
 `tensors()`, which is all that its `from_tensors` needs to make it again.

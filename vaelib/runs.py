@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from .errors import UserError
 from .evaluation import evaluate
 from .experiments import Experiment
 from .files import atomic_write, make_folder, require_folder_of
+from .flow import Flow
 from .latent import attribute_direction, encode_dataset
 from .models import LatentModel
 from .priors import Gaussian, GaussianMixture
@@ -64,6 +66,8 @@ def train(
     """
     settings = experiment.training_settings()
     training.Settings(**settings)  # refuses what cannot be trained, before any work
+    if experiment.flow_steps < 0:
+        raise UserError(f"flow_steps is {experiment.flow_steps}: it must be 0 (no flow) or more.")
     accelerator = devices.connect()
     accelerator.wait_for_everyone()  # one that is still in `start` would take this run's folder for another's
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
@@ -76,7 +80,10 @@ def train(
         experiments.write(experiment, run / experiments.CONFIG)
     history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
     if accelerator.is_main_process:
-        checkpoints.save_statistics(run, fit_statistics(model, train_set, history["sigma"].iloc[-1], progress))
+        statistics = fit_statistics(
+            model, train_set, history["sigma"].iloc[-1], progress, experiment.flip, experiment.flow_steps
+        )
+        checkpoints.save_statistics(run, statistics)
         checkpoints.save_codes(run, encode_held_out(model, valid_set))
         images = {"train_images": len(train_set), "valid_images": len(valid_set)}
         write_metrics(run, {"training": images | training_figures(experiment, history)})
@@ -93,12 +100,56 @@ def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:
         )
 
 
-def fit_statistics(model: LatentModel, ds: data.Dataset, sigma: float, progress: bool = True) -> checkpoints.Statistics:
-    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture, the attributes' directions."""
-    mu, logvar = encode_dataset(model, ds, progress=progress)
+def fit_statistics(
+    model: LatentModel,
+    ds: data.Dataset,
+    sigma: float,
+    progress: bool = True,
+    flip: bool = False,
+    flow_steps: int = 0,
+) -> checkpoints.Statistics:
+    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture, the attributes' directions.
+
+    With `flip` the densities are fitted to the codes of the mirror images, too; with `flow_steps` a flow is one more.
+    """
+    mu, logvar = encode_for_priors(model, ds, flip, progress)
     fitted = {"gaussian": Gaussian().fit(mu, logvar), "gmm": GaussianMixture(COMPONENTS).fit(mu, logvar)}
-    names, directions = _directions(mu, ds)
+    if flow_steps:
+        fitted["flow"] = fit_flow(model, mu, logvar, flow_steps, progress)
+    names, directions = _directions(mu[: len(ds)], ds)
     return checkpoints.Statistics(fitted, float(sigma), names, directions)
+
+
+def encode_for_priors(
+    model: LatentModel, ds: data.Dataset, flip: bool, progress: bool = True
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """mu and logvar of all images (of an autoencoder: z and None); with `flip` those of their mirror images follow."""
+    mu, logvar = encode_dataset(model, ds, progress=progress)
+    if not flip:
+        return mu, logvar
+    mirrored = encode_dataset(model, ds, progress=progress, mirrored=True)
+    return torch.cat([mu, mirrored[0]]), None if logvar is None else torch.cat([logvar, mirrored[1]])
+
+
+def fit_flow(
+    model: LatentModel, mu: torch.Tensor, logvar: torch.Tensor | None, steps: int, progress: bool = True
+) -> Flow:
+    """A flow that is fitted to these posteriors where the model is: on a GPU in seconds."""
+    place = model.device
+    return Flow(steps).fit(mu.to(place), None if logvar is None else logvar.to(place), progress)
+
+
+def add_flow(name: str | Path, steps: int, root: str | Path | None = None, progress: bool = True) -> None:
+    """Fit a flow to the training images of a run that is trained already, and add it to its statistics and settings."""
+    run = checkpoints.run_folder(name)
+    experiment = experiments.read(run / experiments.CONFIG)
+    model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
+    model.to(PartialState().device, memory_format=torch.channels_last)
+    ds = data.load(experiment.dataset, experiment.size, "train", root, progress)
+    mu, logvar = encode_for_priors(model, ds, experiment.flip, progress)
+    statistics.priors["flow"] = fit_flow(model, mu, logvar, steps, progress)
+    checkpoints.save_statistics(run, statistics)
+    experiments.write(dataclasses.replace(experiment, flow_steps=steps), run / experiments.CONFIG)
 
 
 def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Tensor]:

@@ -1,0 +1,60 @@
+"""Files of tensors: safetensors with a header of JSON, written whole or not at all, read without trust."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from .errors import UserError
+from .files import atomic_write
+
+
+def in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with all real numbers in the precision of use."""
+    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
+    """Write tensors, and `about` as JSON in the header, so that `path` is never half written."""
+    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with atomic_write(path) as partial:
+        # Not by safetensors' save_file: a full disk is no OSError there, and nobody else could read its files.
+        partial.write_bytes(serialize(stored, {"vaelib": json.dumps(about)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """The tensors of a safetensors file and what its header says about them, or a `UserError`."""
+    if not path.is_file():
+        raise UserError(
+            f"{path} does not exist: train the run to its end with `vaelib train --resume`, or copy it again."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {})["vaelib"])
+            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise _unreadable(path, error) from error
+    except (KeyError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path} was not written by vaelib: only files that `vaelib train` wrote can be loaded."
+        ) from error
+
+
+def _unreadable(path: Path, error: SafetensorError) -> UserError:
+    """What is wrong with a file that is no safetensors file: these bytes at its head are no proof of a pickle alone."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start == b"PK" or start[:1] == b"\x80":  # torch.save's zip archive, or a bare pickle
+        return UserError(
+            f"{path} is a pickle, which can run any code when it is loaded: ask for the model as safetensors instead."
+        )
+    return UserError(f"{path} is truncated or damaged ({error}): copy it again or train again.")
+
+
+def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, under the rest of their names."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
