@@ -203,7 +203,7 @@ def against_pythae(record: dict | None) -> list[str]:
     """The ratios that matter, in words."""
     compared = [run for run in record["runs"] if "ratio" in run] if record else []
     return [
-        "Trained for as many images seen, its recipe gives samples that are "
+        f"Trained for {run['training']['epochs']} epochs only, as long as its rival, the recipe gives samples that are "
         f"{number(run['ratio']['samples, best prior'])} times as far as those of *{run['variant']}*, each from its "
         "best prior ({numref}`tab-results-pythae`)."
         for run in compared
