@@ -67,6 +67,15 @@ def with_residual_blocks(model: LatentModel) -> LatentModel:
     return model
 
 
+def with_full_size_layer(model: LatentModel) -> LatentModel:
+    """Let the decoder paint with a layer of its own at full size, where else it only enlarges the map before."""
+    channels = model.channels[0] // 2
+    model.decoder[-1] = nn.ConvTranspose2d(model.channels[0], channels, 4, stride=2, padding=1)
+    for module in (nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, 3, 3, padding=1)):
+        model.decoder.append(module)
+    return model
+
+
 @dataclass(frozen=True)
 class Variant:
     """The recipe with some settings changed, in the form of `--set`, and the model perhaps altered after it is made."""
@@ -95,6 +104,7 @@ VARIANTS = {
     "residual blocks": Variant(
         "a residual block after each layer but that with the largest map", alter=with_residual_blocks
     ),
+    "full-size layer": Variant("one more layer of the decoder, at full size", alter=with_full_size_layer),
     "no flips": Variant("images as they are", ("flip=false",)),
     "batches of 64": Variant("twice as many steps, each on half as many images", ("batch_size=64",)),
     "autoencoder": Variant("the same network as a plain autoencoder", ("model=AutoEncoder",)),

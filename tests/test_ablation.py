@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from vaelib import data, evaluation, experiments, models, runs, training
 from vaelib.errors import UserError
@@ -92,6 +93,13 @@ def test_residual_blocks_follow_every_layer_but_that_with_the_largest_map():
     model(torch.rand(2, 3, 64, 64))
     assert maps["encoder"] == [(6, 16, 16), (8, 8, 8), (10, 4, 4)]  # and none of (4, 32, 32)
     assert maps["decoder"] == [(8, 8, 8), (6, 16, 16), (4, 32, 32)]  # and none of (3, 64, 64)
+
+
+def test_a_full_size_layer_paints_from_a_map_of_the_images_size():
+    decoder = ablation.with_full_size_layer(models.VAE(64, 5, (4, 8))).decoder.eval()
+    z = torch.rand(2, 5)
+    assert nn.Sequential(*list(decoder)[:-1])(z).shape == (2, 2, 64, 64)
+    assert decoder(z).shape == (2, 3, 64, 64)
 
 
 def test_residual_blocks_learn():
