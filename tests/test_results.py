@@ -336,7 +336,7 @@ def test_pythae_is_shown_where_it_is_recorded(sources: Sources, tmp_path: Path):
     results.write(read, tmp_path / "results.md", tmp_path / "pictures")
     page = (tmp_path / "results.md").read_text()
     assert "| pythae | 0 | 23.5 | 30.0 | 60.0 | 80.0 | 0.500 | 90.0 |" in page
-    assert "Trained for 3 epochs only, as long as its rival, the recipe gives samples that are 0.500 times as far" in page
+    assert "Trained for 3 epochs only, as long as its rival, the recipe gives samples that are 0.500 times" in page
     assert "`python benchmarks/pythae_quality.py --epochs 3 --seed 0`" in page
 
 
