@@ -19,8 +19,10 @@ from torch.nn import functional as F
 from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import checkpoints, data
+from .devices import autocast
 from .errors import UserError
-from .training import autocast, set_learning_rate
+from .tensorfiles import in_float32
+from .training import set_learning_rate
 
 SHIPPED = checkpoints.SHIPPED / "attributes64"
 CHANNELS = (32, 64, 128, 256)
@@ -173,8 +175,7 @@ def load(folder: str | Path = SHIPPED, device: str | torch.device = "cpu") -> At
     try:
         with torch.device("meta"):
             network = AttributeNetwork(**config)
-        weights = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
-        network.load_state_dict(weights, assign=True)
+        network.load_state_dict(in_float32(tensors), assign=True)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not hold the attribute network of its header: copy the file again.") from error
     return network.to(device, memory_format=torch.channels_last).eval()
