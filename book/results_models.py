@@ -78,11 +78,17 @@ def four_ways_figure(ae: Record, vae: Record, features: str, pictures: Path) -> 
         for label, run in (("autoencoder", ae), ("VAE", vae))
     }
     figures.save(figures.sample_rows(rows), pictures / "four-ways.png")
+    # The fitted prior that came nearest, as a record's pictures show it: a flow where there is one, perhaps.
+    fitted = [run.evaluation["best_prior"] for run in (ae, vae)]
+    titles = map(comparison.samples_of, ("normal", "normal", *fitted))
+    distances = [number(run.distance(features, title)) for run, title in zip((ae, vae, ae, vae), titles, strict=True)]
     return figure(
         "fig-results-four-ways",
         f"{PICTURES}/four-ways.png",
-        f"Four rows of small pictures that the two models have painted. {four_ways_measured(ae, vae, features)}",
-        f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior that was fitted to their codes. "
+        "Four rows of small pictures that an autoencoder and a VAE have painted: from N(0, I), at "
+        f"distances of {distances[0]} and {distances[1]}; from fitted priors, at {distances[2]} and {distances[3]}.",
+        f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior fitted to their codes that came "
+        f"nearest to held-out images ({' and '.join(map(prior_label, fitted))}). "
         f"No one shown exists. `vaelib generate {ae.place} --prior normal` draws more. Trained by `{ae.command}` "
         f"({ae.cost}) "
         f"and `{vae.command}` ({vae.cost}).",
