@@ -185,7 +185,8 @@ def hardware() -> str:
     """The device that models run on, in words: the first GPU, or the number of processor cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{torch.get_num_threads()} threads of a CPU, {platform.machine()}"
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' if threads > 1 else ''} of a CPU, {platform.machine()}"
 
 
 def evaluate_run(
