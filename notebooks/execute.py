@@ -34,6 +34,7 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"  # dead without a kernel
 NOT_STORED = ("collapsed", "execution", "scrolled", "trusted")
 SEED_LINE = re.compile(r"^SEED = 0$", re.MULTILINE)
 
@@ -103,6 +104,8 @@ def write(notebook: NotebookNode, path: Path) -> None:
     for cell in notebook.cells:
         for key in NOT_STORED:
             cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
     with atomic_write(path) as partial:
         nbformat.write(notebook, partial)
 

@@ -40,6 +40,13 @@ def left_over(root: Path) -> list[Path]:
     return [path for path in root.glob("prepared/*") if not path.name.endswith((".lock", "-32"))]
 
 
+def test_tells_whether_a_set_is_prepared(tmp_path):
+    assert not data.is_prepared("faces", size=32, root=tmp_path)
+    prepare(tmp_path)
+    assert data.is_prepared("faces", size=32, root=tmp_path)
+    assert not data.is_prepared("faces", size=64, root=tmp_path)
+
+
 def test_faces_come_with_attributes_and_factors(tmp_path):
     parts = [load(tmp_path, split) for split in COUNTS]
     assert [len(ds) for ds in parts] == list(COUNTS.values())

@@ -122,7 +122,8 @@ def distribution_name(name: str) -> str:
 def test_dependencies_are_declared() -> None:
     """What the library imports is in pyproject.toml, and not only there because another package needs it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {distribution_name(re.match(r"[\w.-]+", requirement).group()) for requirement in project["dependencies"]}
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["course"]]
+    declared = {distribution_name(re.match(r"[\w.-]+", requirement).group()) for requirement in requirements}
     imported = {name.split(".")[0] for path in FILES for name in imported_names(path)}
     providers = importlib.metadata.packages_distributions()
     for package in imported - sys.stdlib_module_names - {"vaelib"}:

@@ -13,7 +13,7 @@ Read it from the ground floor up; a module imports only from the floors below it
     6  attributes                                       the network that judges faces
     7  evaluation                                       the figures of a trained model
     8  runs, demos, plotting, claims                    a run from start to end; what it can show; figures; claims
-    9  exercises, cli                                   what a person answers and types
+    9  exercises, widgets, cli                          what a person answers, moves and types
 
 A module is imported when it is first used, so that `import vaelib` and `vaelib --help` do not wait for torch.
 """

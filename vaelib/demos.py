@@ -138,8 +138,9 @@ def _experiment(run: str) -> experiments.Experiment:
 
 def _at_hand(experiment: experiments.Experiment, root: Path | None) -> bool:
     """Whether held-out images can be had without a download: the set is prepared, or the user says where it is."""
-    prepared = data.default_root() / "prepared" / f"{experiment.dataset}-{experiment.size}"
-    return experiment.dataset not in DOWNLOADED or root is not None or prepared.is_dir()
+    if experiment.dataset not in DOWNLOADED or root is not None:
+        return True
+    return data.is_prepared(experiment.dataset, experiment.size)
 
 
 def _held_out(experiment: experiments.Experiment, root: Path | None) -> data.Dataset:

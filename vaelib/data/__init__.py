@@ -1,7 +1,7 @@
 """Images to learn from: two sets that vaelib draws itself, CIFAR-10, CelebA, any folder; prepared once, then fast."""
 
-from .catalogue import NAMES, default_root, load, prepare
+from .catalogue import NAMES, default_root, is_prepared, load, prepare
 from .dataset import Dataset
 from .loader import Loader, loader
 
-__all__ = ["NAMES", "Dataset", "Loader", "default_root", "load", "loader", "prepare"]
+__all__ = ["NAMES", "Dataset", "Loader", "default_root", "is_prepared", "load", "loader", "prepare"]

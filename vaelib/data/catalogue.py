@@ -65,6 +65,11 @@ def load(
     )
 
 
+def is_prepared(name: str | Path, size: int | None = None, root: str | Path | None = None) -> bool:
+    """Whether a data set has been prepared, so that `load` need not decode or download it. Arguments as for `load`."""
+    return _place(name, size, root).is_dir()
+
+
 def prepare(name: str | Path, size: int | None = None, root: str | Path | None = None, progress: bool = True) -> Path:
     """The folder of a data set's cache, which is made if it is not there; at once if it is. Arguments as for `load`.
 
@@ -74,15 +79,22 @@ def prepare(name: str | Path, size: int | None = None, root: str | Path | None =
 
 
 def _prepare(name: str | Path, size: int | None, root: str | Path | None, progress: bool) -> tuple[Path, dict]:
-    root = Path(root).expanduser() if root is not None else default_root()
-    path = _path(name)
-    size = _checked_size(name, size, SIZES.get(str(name), ANY_SIZE))
-    place = root.absolute() / "prepared" / f"{folder.cache_name(path) if path else name}-{size}"
+    place, size, path = _place(name, size, root), _checked_size(name, size), _path(name)
     if path:
         make, version = partial(folder.contents, path, size), ""
     else:
-        make, version = _maker(str(name), root.absolute(), size)
+        make, version = _maker(str(name), _root(root), size)
     return place, cache.ensure(place, make, progress, version)
+
+
+def _place(name: str | Path, size: int | None, root: str | Path | None) -> Path:
+    """The folder where a data set is prepared, or will be."""
+    path = _path(name)
+    return _root(root) / "prepared" / f"{folder.cache_name(path) if path else name}-{_checked_size(name, size)}"
+
+
+def _root(root: str | Path | None) -> Path:
+    return (Path(root).expanduser() if root is not None else default_root()).absolute()
 
 
 def _path(name: str | Path) -> Path | None:
@@ -99,7 +111,8 @@ def _path(name: str | Path) -> Path | None:
     raise errors.unknown("dataset", name, NAMES)
 
 
-def _checked_size(name: str | Path, size: int | None, sizes: tuple[int, ...]) -> int:
+def _checked_size(name: str | Path, size: int | None) -> int:
+    sizes = SIZES.get(str(name), ANY_SIZE)
     if size is None:
         return 64 if 64 in sizes else sizes[0]
     if size not in sizes:
