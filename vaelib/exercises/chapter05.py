@@ -1,0 +1,87 @@
+"""The checks of chapter 05's exercises: the latent space of a VAE."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from . import exercise, given
+
+CLOSE = 0.02
+
+
+@exercise
+def tiling_clouds(nats: float) -> str | None:
+    """The information that one draw of z gives about which of 100 faces it came from, their clouds far apart."""
+    mistakes = {
+        math.log2(100): "that is the number of bits. In nats, take the natural logarithm.",
+        100.0: "that is how many faces there are. How many nats does it take to name one of them?",
+        0.0: "that is what clouds that all lie in one place tell. These do not overlap.",
+        math.log10(100): "that is the logarithm to the base 10. In nats, take the natural logarithm.",
+    }
+    if abs(nats - math.log(100)) < CLOSE:
+        return None
+    otherwise = "where one cloud is and no other, q(z) is a hundredth of q(z | x). What is the mean of their log-ratio?"
+    return next((hint for value, hint in mistakes.items() if abs(nats - value) < CLOSE), otherwise)
+
+
+@exercise
+def aggregate_std(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
+    """The standard deviation of the aggregate posterior in each dimension, (d,) from mu and logvar (N, d)."""
+    mu, logvar = _clouds(4000)
+    answer, expected = given(function(mu, logvar)), (mu.var(0) + logvar.exp().mean(0)).sqrt()
+    if answer.shape != expected.shape:
+        return f"for 3 dimensions the shape should be (3,), it is {tuple(answer.shape)}."
+    if _equal(answer, expected):
+        return None
+    variance, clouds = mu.var(0), logvar.exp().mean(0)
+    mistakes = {
+        "that is the variance: the exercise asks for its root.": expected.square(),
+        "that is the spread of the means alone: each cloud has a width of its own.": mu.std(0),
+        "that is the width of a typical cloud: the clouds also lie in different places.": clouds.sqrt(),
+        "standard deviations do not add up: variances do.": mu.std(0) + (0.5 * logvar).exp().mean(0),
+        "you added a standard deviation to a variance: exp(0.5 * logvar) is σ, exp(logvar) is σ².": (
+            variance + (0.5 * logvar).exp().mean(0)
+        ).sqrt(),
+        "logvar is the logarithm of the variance: take exp(logvar) before you average.": (
+            variance + logvar.mean(0)
+        ).sqrt(),
+        "the mean of the variances is asked for, not the square of the mean σ.": (
+            variance + (0.5 * logvar).exp().mean(0).square()
+        ).sqrt(),
+        "average over the images first and take the root last.": (variance + logvar.exp()).sqrt().mean(0),
+    }
+    hints = [hint for hint, value in mistakes.items() if _equal(answer, value)]
+    return hints[0] if hints else "it is not the standard deviation of z. Which two variances add up?"
+
+
+def _clouds(n: int) -> tuple[Tensor, Tensor]:
+    """mu and logvar (n, 3): the means spread by 2, 1 and 0.1 about 1, the clouds of widths that differ by image."""
+    generator = torch.Generator().manual_seed(0)
+    mu = 1 + torch.tensor([2.0, 1.0, 0.1]) * torch.randn(n, 3, generator=generator)
+    logvar = torch.tensor([-1.0, 0.5, 1.0]) + 0.8 * torch.randn(n, 3, generator=generator)
+    return mu, logvar
+
+
+@exercise
+def best_temperature(temperature: float) -> str | None:
+    """The factor on N(0, I) whose samples come nearest to the test faces: no factor mends the shape."""
+    if temperature <= 0:
+        return "a temperature of 0 decodes one and the same point again and again: choose one of the factors tried."
+    if temperature > 1:
+        return "hotter draws go even farther out: compare the distances once more."
+    if temperature == 1:
+        return "that is N(0, I) itself: a cooler one does better here. Read off the smallest distance."
+    if temperature < COOLEST:
+        return "so cool, all samples are nearly one face, and a set without variety is far from the test faces, too."
+    return None
+
+
+COOLEST = 0.5  # below it, the loss of variety outweighs what is gained
+
+
+def _equal(answer: Tensor, value: Tensor) -> bool:
+    return torch.allclose(answer.float(), value, rtol=1e-3, atol=1e-4, equal_nan=True)
