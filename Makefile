@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pictures lab notebooks results lint clean
+.PHONY: help setup book test pictures lab notebooks measure results lint clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -40,8 +40,12 @@ lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python notebooks/execute.py
 
-results: $(INSTALLED)  ## write the page of results again, from the recorded files
+measure: $(INSTALLED) pictures  ## run all chapters on five seeds, and record their times and claims (an hour)
+	$(BIN)/python notebooks/measure.py
+
+results: $(INSTALLED)  ## write the pages of results and status again, from the recorded files
 	$(BIN)/python book/results.py
+	$(BIN)/python book/status.py
 
 lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting
 	$(BIN)/ruff check .

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +14,10 @@ import yaml
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "notebooks"))
+
+from measure import RECORD, claims_of  # noqa: E402
+
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_LINES = 15
 MAX_LINES_WITH_CLASS = 25
@@ -20,6 +26,12 @@ MAX_WORDS = 120
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|mnt|opt|usr|var|work)/\w|\b[A-Z]:\\\\?\w")
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 DISPLAY_MATH = re.compile(r"\$\$.*?\$\$|```\{math\}.*?```", re.DOTALL)
+QUESTION = re.compile(
+    r"^```\{admonition\} Question (\d+)\n:class: question\n(.*?)^```\n+"
+    r"^```\{admonition\} Answer\n:class: dropdown\n(.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+EXERCISE = re.compile(r"```\{exercise\} (Predict|Code|Explore): .+\n:label: (ex-[\w-]+)")
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif"}
 
 
@@ -97,9 +109,9 @@ def test_cells_are_short(chapter: NotebookNode) -> None:
 
 
 def passages(notebook: NotebookNode) -> list[str]:
-    """The prose, cut wherever a code cell or a heading gives the reader a rest."""
+    """The prose, cut wherever a code cell, a heading or a new box gives the reader a rest."""
     marks = [cell.source if cell.cell_type == "markdown" else "# code" for cell in notebook.cells]
-    return re.split(r"^#+ .*$", "\n\n".join(marks), flags=re.MULTILINE)
+    return re.split(r"^(?:#+ |```\{admonition\}).*$", "\n\n".join(marks), flags=re.MULTILINE)
 
 
 def words(passage: str) -> int:
@@ -161,3 +173,82 @@ def test_stores_nothing_that_another_run_would_change(chapter: NotebookNode) -> 
 
 def test_sets_its_seed_where_the_script_can_replace_it(chapter: NotebookNode) -> None:
     assert any(re.search(r"^SEED = 0$", cell.source, re.MULTILINE) for cell in code_cells(chapter))
+
+
+def test_has_exercises_to_predict_to_code_and_to_explore(chapter: NotebookNode) -> None:
+    exercises = EXERCISE.findall(prose(chapter))
+    assert {kind for kind, _ in exercises} == {"Predict", "Code", "Explore"}
+    solved = re.findall(r"```\{solution-start\} (ex-[\w-]+)\n:class: dropdown", prose(chapter))
+    assert solved == [label for _, label in exercises]
+
+
+def printed(cell: NotebookNode) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def test_every_exercise_is_open_and_every_solution_passes(chapter: NotebookNode) -> None:
+    """One verdict each, in turn: of the cell that waits for the reader, then of the folded solution."""
+    verdicts = [line for cell in code_cells(chapter) for line in printed(cell).splitlines()]
+    verdicts = [line for line in verdicts if line.startswith(("… Not answered", "✓ Correct.", "✗"))]
+    exercises = EXERCISE.findall(prose(chapter))
+    assert [verdict[0] for verdict in verdicts] == ["…", "✓"] * len(exercises)
+
+
+def test_quiz_has_four_questions_and_answers_that_discuss_every_option(chapter: NotebookNode) -> None:
+    questions = QUESTION.findall(prose(chapter))
+    assert [int(number) for number, _, _ in questions] == list(range(1, len(questions) + 1))
+    assert len(questions) >= 4
+    for _, question, answer in questions:
+        options = re.findall(r"^- (\([a-z]\))", question, re.MULTILINE)
+        assert len(options) >= 3, question
+        assert re.match(r"\s*\*\*(\([a-z]\))\.?\*\*", answer), answer
+        assert [option for option in options if option not in answer] == [], answer
+
+
+def test_the_right_answers_are_not_all_in_one_place(chapter: NotebookNode) -> None:
+    answers = [re.search(r"\*\*(\([a-z]\))", answer).group(1) for _, _, answer in QUESTION.findall(prose(chapter))]
+    assert len(set(answers)) > 1
+
+
+def test_every_figure_is_referred_to() -> None:
+    notebooks = [read(path) for path in CHAPTERS]
+    names = {figure_of(cell)["name"] for notebook in notebooks for cell in code_cells(notebook)} - {None}
+    captions = [figure_of(cell)["caption"] or "" for notebook in notebooks for cell in code_cells(notebook)]
+    text = "\n".join([*map(prose, notebooks), *captions])
+    assert names - set(re.findall(r"\{numref\}`(?:[^`<]*<)?([\w-]+)>?`", text)) == set()
+
+
+@pytest.fixture
+def measured(chapter: NotebookNode, request: pytest.FixtureRequest) -> dict:
+    """What notebooks/measure.py has recorded of the chapter."""
+    return json.loads(RECORD.read_text())["chapters"][request.node.callspec.params["chapter"].stem]
+
+
+def test_the_stated_time_is_the_measured_one(chapter: NotebookNode, measured: dict) -> None:
+    stated = re.search(r"all cells take about (\d+) seconds on two CPU cores", chapter.cells[0].source)
+    assert stated, "the first cell says: all cells take about N seconds on two CPU cores"
+    assert measured["seconds"] / 1.5 <= int(stated.group(1)) <= 1.5 * measured["seconds"]
+
+
+def test_stays_within_the_budget(measured: dict) -> None:
+    assert measured["seconds"] <= 100
+    assert measured["peak_memory_mib"] < 2000 * 1e6 / 2**20
+
+
+def test_all_chapters_together_take_ten_minutes_at_most() -> None:
+    assert sum(chapter["seconds"] for chapter in json.loads(RECORD.read_text())["chapters"].values()) <= 600
+
+
+def test_every_claim_was_measured_on_five_seeds_and_held(chapter: NotebookNode, measured: dict) -> None:
+    stored = [claim["statement"] for claim in claims_of(chapter)]
+    assert [claim["statement"] for claim in measured["claims"]] == stored, "run notebooks/measure.py"
+    for claim in measured["claims"]:
+        assert len(claim["values"]) == len(claim["references"]) == 5
+        for value, reference in zip(claim["values"], claim["references"], strict=True):
+            assert holds(claim, value, reference), claim
+
+
+def holds(claim: dict, value: float, reference: float) -> bool:
+    if claim["sign"] == "=":
+        return abs(value - reference) <= 1.01 * claim["tolerance"] + 0.01 * abs(reference)  # printed to three digits
+    return value <= reference if claim["sign"] == "≤" else value >= reference

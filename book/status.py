@@ -1,0 +1,116 @@
+"""Write the status page from benchmarks/recorded/chapters.json: `python book/status.py` writes book/status.md.
+
+`notebooks/measure.py` makes the record: what each chapter costs, and its claims on five seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from results_markdown import number, table
+
+from vaelib.files import atomic_write
+
+ROOT = Path(__file__).parents[1]
+RECORD, PAGE = ROOT / "benchmarks" / "recorded" / "chapters.json", ROOT / "book" / "status.md"
+
+HEAD = """% Written by book/status.py from the recorded files. Do not edit: make results
+
+# Status
+
+What the chapters cost to run, and how firmly their claims stand. Nothing here was typed by hand: `notebooks/measure.py`
+executes every chapter from scratch on five seeds and records what it sees, and `make results` writes this page from that
+record."""
+
+COSTS = """## What the chapters cost
+
+Measured on {hardware}, with {versions}, on the drawn pictures alone: no network, no data, no GPU."""
+
+CLAIMS = """## What the chapters claim
+
+Each claim is a cell of its chapter that fails where the claim does not hold. Below are the numbers that it compared on
+the seeds 0 to 4. *Room* is how far the worst of the five is from the limit, as a share of the limit (of the
+tolerance, for two numbers that shall be equal)."""
+
+
+def main() -> None:
+    """Write the page."""
+    page = text(json.loads(RECORD.read_text(encoding="utf-8")))
+    with atomic_write(PAGE) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def text(record: dict) -> str:
+    """The page for a record."""
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    blocks = [HEAD, COSTS.format(hardware=record["hardware"], versions=versions), costs(record["chapters"])]
+    blocks += [CLAIMS, *(claims(name, chapter["claims"]) for name, chapter in record["chapters"].items())]
+    return "\n\n".join(blocks) + "\n"
+
+
+def costs(chapters: dict[str, dict]) -> str:
+    """The table of time and memory."""
+    rows = [
+        [
+            f"{{doc}}`../notebooks/{name}`",
+            f"{chapter['seconds']:.0f}",
+            f"{chapter['peak_memory_mib']:,}",
+            str(len(chapter["claims"])),
+            percent(min(map(room, chapter["claims"]))),
+        ]
+        for name, chapter in chapters.items()
+    ]
+    total = sum(chapter["seconds"] for chapter in chapters.values())
+    most = max(chapter["peak_memory_mib"] for chapter in chapters.values())
+    count = sum(len(chapter["claims"]) for chapter in chapters.values())
+    rows.append(["all", f"{total:.0f}", f"{most:,}", str(count), ""])
+    header = ["chapter", "seconds", "peak memory, MiB", "claims", "least room"]
+    return table("tab-status-costs", "Wall-clock and peak memory of a run from scratch.", header, rows)
+
+
+def claims(name: str, made: list[dict]) -> str:
+    """The claims of a chapter with their values on all seeds, folded."""
+    rows = [
+        [claim["statement"], *map(number, claim["values"]), condition(claim), percent(room(claim))] for claim in made
+    ]
+    header = ["claim", *(f"seed {seed}" for seed in range(len(made[0]["values"]))), "compared with", "room"]
+    caption = f"The claims of chapter {name[:2]} on five seeds."
+    return "\n".join(
+        [
+            f"### {name[:2]}",
+            "",
+            f"{{doc}}`../notebooks/{name}` claims {len(made)} things.",
+            "",
+            "::::{dropdown} Show them",
+            table(f"tab-status-{name[:2]}", caption, header, rows),
+            "::::",
+        ]
+    )
+
+
+def condition(claim: dict) -> str:
+    """The sign and what the values were compared with: one number, or the range over the seeds."""
+    low, high = min(claim["references"]), max(claim["references"])
+    reference = number(low) if low == high else f"{number(low)} … {number(high)}"
+    tolerance = f" ± {claim['tolerance']:g}" if "tolerance" in claim else ""
+    return f"{claim['sign']} {reference}{tolerance}"
+
+
+def room(claim: dict) -> float:
+    """How far the worst seed is from the limit, as a share of it: 0 at the limit, below 0 beyond it."""
+    pairs = list(zip(claim["values"], claim["references"], strict=True))
+    if "tolerance" in claim:
+        return 1 - max(abs(value - reference) for value, reference in pairs) / claim["tolerance"]
+    sign = 1 if claim["sign"] == "≥" else -1
+    return min(sign * (value - limit) / abs(limit) if limit else math.inf for value, limit in pairs)
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent; nothing where the limit is 0 and there is no share of it."""
+    return "" if math.isinf(share) else f"{100 * share:,.0f} %".replace("-", "−")
+
+
+if __name__ == "__main__":
+    main()
