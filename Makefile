@@ -43,8 +43,9 @@ notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 measure: $(INSTALLED) pictures  ## run all chapters on five seeds, and record their times and claims (an hour)
 	$(BIN)/python notebooks/measure.py
 
-results: $(INSTALLED)  ## write the pages of results and status again, from the recorded files
+results: $(INSTALLED)  ## write the pages of results, gallery and status again, from the recorded files
 	$(BIN)/python book/results.py
+	$(BIN)/python book/gallery.py
 	$(BIN)/python book/status.py
 
 lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting

@@ -6,14 +6,15 @@
 
 Weights, statistics and codes become float16, which halves the files and moves no pixel by a visible amount; the
 optimiser's state and the pictures of the epochs stay behind (`originals.png` shows images of the data set, which must
-not be passed on). Three small pictures show what the model makes: samples from its best fitted prior and from N(0, I),
-and reconstructions without their originals. The model card, README.md, is written from the run's own records; `vaelib
-evaluate` adds figures to metrics.json. With --record-only the weights and all that is of no use without them stay
-behind, too.
+not be passed on); their animation comes along as a small WebP. Four small pictures show what the model makes: samples
+from its best fitted prior and from N(0, I), reconstructions without their originals, and walks between them. The model
+card, README.md, is written from the run's own records; `vaelib evaluate` adds figures to metrics.json. With
+--record-only the weights and the statistics stay behind, too.
 
 A shipped folder can be shipped onto itself: that renews its pictures and its card, and encodes the held-out images
 (under VAELIB_DATA) if it has no codes yet. With --flow-steps, a flow is fitted to the training images first and becomes
-one more prior of the run; its samples are shown once `vaelib evaluate` has found them to be the best.
+one more prior of the run; its samples are shown once `vaelib evaluate` has found them to be the best. With --animation,
+the animation of another run of the same experiment is taken, one of fewer epochs, say; the record tells which.
 """
 
 from __future__ import annotations
@@ -27,17 +28,21 @@ import textwrap
 from pathlib import Path
 
 import torch
+from PIL import Image, ImageSequence
 from torch import Tensor
 
-from vaelib import checkpoints, data, experiments, images, records, runs, tables
+from vaelib import checkpoints, data, experiments, images, latent, records, runs, tables
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 from vaelib.models import LatentModel, Prior
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
+WALKS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of a walk between two images, and walks
+ANIMATION = "training.webp"
+QUALITY = 25  # of the animation, out of 100
 LEVELS = 51  # steps from black to white in the pictures: half the file, and no eye tells
 MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 40e6  # bytes
-PARTS = (checkpoints.MODEL, checkpoints.STATISTICS, checkpoints.CODES)
+USELESS_WITHOUT_WEIGHTS = (checkpoints.MODEL, checkpoints.STATISTICS)
 
 CARD = """# {name}
 
@@ -54,10 +59,10 @@ CARD = """# {name}
 **Figures.** {figures}
 
 **Pictures.** Made by the model alone: `samples.png` from the prior `{prior}`, `samples-normal.png` from N(0, I),
-`reconstructions.png` of held-out images, which are not shown.
+`reconstructions.png` of held-out images, which are not shown, and `interpolations.png` between them.{animation}
 
 ![samples from {prior}](samples.png) ![samples from N(0, I)](samples-normal.png)
-![reconstructions](reconstructions.png)
+![reconstructions](reconstructions.png) ![interpolations](interpolations.png)
 
 **Use.** Teaching and research on generative models. {ethics}
 
@@ -75,6 +80,8 @@ DATA = {
     "{size}; validated on {valid} images of its validation partition.",
     "cifar10": "{train} of CIFAR-10's training images (Krizhevsky 2009), from JPEG copies of them; validated on "
     "{valid} others.",
+    "faces": "{train} faces of {size} pixels that vaelib draws itself; validated on {valid} others.",
+    "objects": "{train} objects of ten classes that vaelib draws itself; validated on {valid} others.",
 }
 ETHICS = {
     "celeba": "The images show celebrities, who were never asked; a code decodes to a blurred likeness of one of them. "
@@ -83,10 +90,14 @@ ETHICS = {
     "identify, judge or imitate a person, and an edit along an attribute's direction changes whatever goes along with "
     "that attribute in these data.",
     "cifar10": "Its samples are blurred pictures, of no use outside of a lesson.",
+    "faces": "No person was ever depicted: the faces are drawn from random numbers.",
+    "objects": "Its samples are toys, of no use outside of a lesson.",
 }
 LICENCE = {
     "celeba": "Non-commercial research only, as CelebA's terms ask.",
     "cifar10": "MIT, as the code.",
+    "faces": "MIT, as the code.",
+    "objects": "MIT, as the code.",
 }
 
 
@@ -98,27 +109,32 @@ def main() -> None:
     parser.add_argument("--record-only", action="store_true", help="leave the weights out")
     parser.add_argument("--note", help="a sentence about the training, for the record: what else its machine did, say")
     parser.add_argument("--flow-steps", type=int, help="fit a flow to the codes of RUN first, in that many steps")
+    parser.add_argument("--animation", type=Path, help="take the animation of this run of the same experiment")
     arguments = parser.parse_args()
     try:
         if arguments.flow_steps is not None:
             runs.add_flow(arguments.run, arguments.flow_steps)
-        ship(arguments.run, arguments.folder, arguments.record_only, arguments.note)
+        ship(arguments.run, arguments.folder, arguments.record_only, arguments.note, arguments.animation)
     except UserError as error:
         sys.exit(f"ship: {error}")
 
 
-def ship(run: Path, folder: Path, record_only: bool = False, note: str | None = None) -> None:
+def ship(
+    run: Path, folder: Path, record_only: bool = False, note: str | None = None, animation: Path | None = None
+) -> None:
     """Write RUN's small form to `folder`. Raises `UserError` if it is too large, once it is written."""
     statistics, codes = checkpoints.load_statistics(run), codes_of(run)
     make_folder(folder)
     for name in (experiments.CONFIG, records.HISTORY, runs.METRICS):
         if run.resolve() != folder.resolve():
             shutil.copy(run / name, folder / name)
-    metrics = noted(folder / runs.METRICS, note)
+    metrics = noted(folder / runs.METRICS, {"note": note, "animation": animation and cost_of(animation)})
+    write_animation(animation or run, folder)
     prior = best_prior(statistics, metrics)
     if record_only:
         write_pictures(folder, decoded(checkpoints.load(run), statistics.priors[prior], codes))
-        for name in PARTS:
+        save_codes(folder, codes)
+        for name in USELESS_WITHOUT_WEIGHTS:
             (folder / name).unlink(missing_ok=True)
     else:
         write_parts(run, folder, statistics, codes)
@@ -128,13 +144,34 @@ def ship(run: Path, folder: Path, record_only: bool = False, note: str | None = 
     require_small(folder)
 
 
-def noted(path: Path, note: str | None) -> dict:
-    """The metrics in a file, to which the note about the training is added if there is one."""
+def noted(path: Path, notes: dict[str, str | None]) -> dict:
+    """The metrics in a file, to which the notes about the training are added, those that there are."""
     metrics = json.loads(path.read_text(encoding="utf-8"))
-    if note:
-        metrics["training"]["note"] = note
+    new = {key: note for key, note in notes.items() if note}
+    if new:
+        metrics["training"] |= new
         write(path, json.dumps(metrics, indent=2) + "\n")
     return metrics
+
+
+def cost_of(run: Path) -> str:
+    """What a run cost, in words. Raises `UserError` for one that is not trained to its end."""
+    if not (run / runs.METRICS).is_file():
+        raise UserError(f"{run} holds no {runs.METRICS}: train the run to its end first.")
+    training = json.loads((run / runs.METRICS).read_text(encoding="utf-8"))["training"]
+    return f"{training['epochs']} epochs in {training['seconds']:.0f} s on {training['hardware']}"
+
+
+def write_animation(run: Path, folder: Path) -> None:
+    """Write the animation of a run's epochs as a WebP of a fraction of the size, if it has one."""
+    if not (run / records.ANIMATION).is_file():
+        return
+    with Image.open(run / records.ANIMATION) as gif:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(gif)]
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    with atomic_write(folder / ANIMATION) as partial:
+        options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
+        frames[0].save(partial, "WEBP", quality=QUALITY, method=6, **options)
 
 
 def codes_of(run: Path) -> checkpoints.Codes:
@@ -160,13 +197,19 @@ def decoded(model: LatentModel, prior: Prior, codes: checkpoints.Codes) -> dict[
         "samples.png": model.sample(n, prior, torch.Generator().manual_seed(0)),
         "samples-normal.png": model.sample(n, generator=torch.Generator().manual_seed(0)),
         "reconstructions.png": model.decode(codes.mu[:n]),
+        "interpolations.png": model.decode(walks(codes.mu, *WALKS[model.image_size])),
     }
+
+
+def walks(mu: Tensor, steps: int, count: int) -> Tensor:
+    """Codes on the way from image to image, of `count` pairs: (count * steps, latent_dim)."""
+    return torch.cat([latent.interpolate(*mu[2 * i : 2 * i + 2], steps, "slerp") for i in range(count)])
 
 
 def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
     """Write each picture's images as a grid."""
     for name, x in pictures.items():
-        columns, _ = GRIDS[x.shape[-1]]
+        columns, _ = (WALKS if name == "interpolations.png" else GRIDS)[x.shape[-1]]
         images.save(images.grid((x * LEVELS).round() / LEVELS, columns), folder / name)
 
 
@@ -182,6 +225,11 @@ def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, cod
     if not agree(statistics, folder):
         network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
         checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors | halved(network), about)
+    save_codes(folder, codes)
+
+
+def save_codes(folder: Path, codes: checkpoints.Codes) -> None:
+    """Write the codes in float16."""
     checkpoints.save_codes(folder, codes)
     tensors, about = checkpoints.read_tensors(folder / checkpoints.CODES)
     checkpoints.write_tensors(folder / checkpoints.CODES, halved(tensors), about)
@@ -229,10 +277,19 @@ def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
         licence=LICENCE[experiment.dataset],
         torch=training["versions"]["torch"],
         note=f" {training['note']}" if "note" in training else "",
+        animation=animated(folder, training),
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
     paragraphs = [textwrap.fill(part, 120, break_on_hyphens=False) for part in text.split("\n\n")]
     return "\n\n".join(paragraphs).replace("{figures}", figures(metrics.get("evaluation"))) + "\n"
+
+
+def animated(folder: Path, training: dict) -> str:
+    """A sentence about the animation, if there is one."""
+    if not (folder / ANIMATION).is_file():
+        return ""
+    of = f" of another run of these settings, {training['animation']}" if "animation" in training else ""
+    return f" `{ANIMATION}` shows the epochs{of}."
 
 
 def figures(evaluation: dict | None) -> str:

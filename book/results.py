@@ -13,19 +13,19 @@ Every record is optional: a section is there if its record is, and the end of th
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
-import matplotlib
 import results_benchmarks
 import results_measurements
 import results_models
-import results_runs
+import results_rate
 from results_markdown import number
+from results_page import write_page
 from results_records import Record, Sources, read_sources
 
-from vaelib import comparison, plotting
+from vaelib import comparison
 from vaelib.errors import UserError
-from vaelib.files import atomic_write, make_folder
 
 BOOK = Path(__file__).parent
 PAGE, PICTURES = BOOK / "results.md", BOOK / "_static" / "results"
@@ -39,7 +39,8 @@ HEAD = """% Written by book/results.py from the recorded files. Do not edit: mak
 How good the trained models are, what they paint, and how fast they train. Nothing here was typed by hand: `make
 results` writes this page from what `vaelib train`, `vaelib evaluate` and the benchmarks have recorded in
 `vaelib/shipped` and `benchmarks/recorded`. Figures are rounded to three significant digits; the records have more. No
-image of a data set is shown: whatever looks like a photograph was painted by a model.
+image of a data set is shown: whatever looks like a photograph was painted by a model. What each model paints is in the
+{doc}`gallery`.
 
 A Fréchet distance has no unit and depends on the crop, the split, the number of images and above all on the features,
 so each table states them. Compare within a column, and not with published FIDs. *Precision* is the share of images that
@@ -58,22 +59,13 @@ def main() -> None:
 
 
 def write(sources: Sources, page: Path, pictures: Path) -> None:
-    """Write the page, and its pictures into a folder of their own, from which those of another time are removed."""
-    matplotlib.use("agg")
-    plotting.use_style()
-    make_folder(pictures)
-    text = "\n\n".join(blocks(sources, pictures)).replace("N(0, I)", "N(0,\u00a0I)") + "\n"
-    for path in pictures.glob("*.png"):
-        if path.name not in text:
-            path.unlink()
-    with atomic_write(page) as partial:
-        partial.write_text(text, encoding="utf-8")
+    """Write the page, and its pictures into a folder of their own."""
+    write_page(partial(blocks, sources), page, pictures)
 
 
 def blocks(sources: Sources, pictures: Path) -> list[str]:
     """The paragraphs, tables and figures of the page."""
-    celeba, cifar10 = sources.of("celeba"), sources.of("cifar10")
-    drawn = sources.of("faces") + sources.of("objects")
+    celeba = sources.of("celeba")
     main = sources.run(MAIN)
     return [
         HEAD,
@@ -81,14 +73,12 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *results_models.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", results_models.side_by_side(celeba, "celeba")),
         *results_benchmarks.pythae(sources.pythae),
-        *results_runs.rate_distortion(celeba, pictures),
+        *results_rate.rate_distortion(celeba, pictures),
         *results_benchmarks.ablation(sources.ablation),
         *results_measurements.edits(celeba, main, pictures),
-        *section("Faces: every model", results_runs.one_by_one(celeba, pictures)),
-        *section(
-            "CIFAR-10", results_models.side_by_side(cifar10, "cifar10") + results_runs.one_by_one(cifar10, pictures)
-        ),
-        *section("Drawn pictures", results_runs.one_by_one(drawn, pictures)),
+        *section("CIFAR-10", results_models.side_by_side(sources.of("cifar10"), "cifar10")),
+        *section("Drawn faces", results_models.side_by_side(sources.of("faces"), "faces")),
+        *section("Drawn objects", results_models.side_by_side(sources.of("objects"), "objects")),
         *results_measurements.judge(sources.judge, pictures),
         *results_benchmarks.throughput(sources.throughput),
         *missing(sources),

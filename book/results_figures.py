@@ -14,6 +14,7 @@ from results_records import Record
 from torch import Tensor
 
 from vaelib import plotting
+from vaelib.models import reparameterize
 
 PADDING = 2  # pixels of white around each image in the pictures of a record
 SHOWN = 6  # images in a row of samples
@@ -49,6 +50,31 @@ def training_curves(run: Record) -> Figure:
     for line in (line for ax in fig.axes for line in ax.lines):
         line.set_marker("")  # there are too many
     fig.axes[0].legend()
+    return fig
+
+
+def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
+    """All coordinates of the codes beside N(0, 1); then, by dimension, their spread and the width of the posteriors.
+
+    mu is (N, latent_dim), logvar the same or None: an autoencoder's codes have no width.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7, 2.6))
+    spread = mu.std(0)
+    order = spread.argsort(descending=True)
+    axes[1].plot(spread[order], "o", color="C0", markersize=2.5, label="spread of the codes")
+    z, label = mu, "codes"
+    if logvar is not None:
+        z, label = reparameterize(mu, logvar, torch.Generator().manual_seed(0)), "drawn from the posteriors"
+        axes[1].plot(logvar.exp().mean(0).sqrt()[order], "s", color="C1", markersize=2.5, label="width of a posterior")
+    reach = max(4.0, z.abs().quantile(0.999).item())
+    axes[0].hist(z.flatten().clamp(-reach, reach).numpy(), 80, density=True, alpha=0.5, label=label)
+    grid = torch.linspace(-reach, reach, 300)
+    axes[0].plot(grid, torch.distributions.Normal(0.0, 1.0).log_prob(grid).exp(), "k", linewidth=1.2, label="N(0, 1)")
+    axes[1].axhline(1, linestyle=":", color="0.3", linewidth=1.2)
+    axes[0].set(xlabel="coordinate", ylabel="density")
+    axes[1].set(xlabel="dimension, by spread", ylabel="standard deviation", ylim=(0, None))
+    for ax in axes:
+        ax.legend()
     return fig
 
 

@@ -165,7 +165,7 @@ def side_by_side(runs: list[Record], dataset: str) -> list[str]:
 def about(run: Record) -> str:
     """What the model is and what it cost, as an item of a list."""
     cost = f"{run.training['epochs']} epochs in {run.seconds} on {run.training['hardware']}"
-    return f"- [`{run.name}`](results-{run.slug}): {run.experiment.about} ({cost}.)"
+    return f"- [`{run.name}`](gallery-{run.slug}): {run.experiment.about} ({cost}.)"
 
 
 def coding_table(runs: list[Record], dataset: str) -> str:

@@ -21,7 +21,7 @@ HEAD = """% Written by book/status.py from the recorded files. Do not edit: make
 # Status
 
 What the chapters cost to run, and how firmly their claims stand. Nothing here was typed by hand: `notebooks/measure.py`
-executes every chapter from scratch on five seeds and records what it sees, and `make results` writes this page from that
+executes every chapter from scratch on five seeds and records what it sees; `make results` writes this page from that
 record."""
 
 COSTS = """## What the chapters cost

@@ -1,0 +1,203 @@
+"""Write the gallery from the recorded runs: `python book/gallery.py` writes book/gallery.md and its figures.
+
+For each run in vaelib/shipped: what it is and cost, its training curves, where its codes lie, and what it paints, in
+pictures that benchmarks/ship.py has recorded. What a run has no record of is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import results_figures as figures
+from results import RECORDED, SHIPPED
+from results_markdown import figure, number, two_columns
+from results_models import prior_label
+from results_page import write_page
+from results_records import Record, Sources, read_sources
+from torch import Tensor
+
+from vaelib import checkpoints
+from vaelib.errors import UserError
+from vaelib.tensorfiles import in_float32, read_tensors
+
+BOOK = Path(__file__).parent
+PAGE, PICTURES = BOOK / "gallery.md", BOOK / "_static" / "gallery"
+SECTIONS = {"celeba": "Faces of CelebA", "cifar10": "CIFAR-10", "faces": "Drawn faces", "objects": "Drawn objects"}
+ANIMATION = "training.webp"
+
+HEAD = """% Written by book/gallery.py from the recorded files. Do not edit: make results
+
+# Gallery
+
+What every recorded run paints, how it got there, and where its codes lie; {doc}`results` compares the runs in numbers.
+Everything shown was painted by a model. Where its training images are photographs, no original is shown, and nobody
+that the samples show exists.
+
+The figure of the codes has two parts. On the left are all coordinates of the codes together, beside the density of
+N(0, 1). On the right, dimension by dimension, is how far the codes of the images spread, and how wide the posterior of
+one image is. In a dimension that says nothing about the image, the former is near 0 and the latter near 1."""
+
+
+def main() -> None:
+    """Write the page and its figures."""
+    try:
+        write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES)
+    except UserError as error:
+        print(f"gallery: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def write(sources: Sources, page: Path, pictures: Path) -> None:
+    """Write the page, and its figures into a folder of their own."""
+    write_page(partial(blocks, sources), page, pictures)
+
+
+def blocks(sources: Sources, pictures: Path) -> list[str]:
+    """The paragraphs and figures of the page."""
+    made = [HEAD]
+    for dataset, title in SECTIONS.items():
+        runs = sources.of(dataset)
+        made += [f"## {title}"] if runs else []
+        made += [block for run in runs for block in wall(run, pictures)]
+    return made
+
+
+def wall(run: Record, pictures: Path) -> list[str]:
+    """All that hangs of one run."""
+    figures.save(figures.training_curves(run), pictures / f"{run.slug}-curves.png")
+    return [
+        f"(gallery-{run.slug})=\n### {run.name}",
+        run.experiment.about,
+        card(run),
+        curves(run),
+        *codes(run, pictures),
+        two_columns(*(grid(run, *which) for which in grids(run))),
+        *walks(run),
+        *animation(run),
+    ]
+
+
+def card(run: Record) -> str:
+    """What the run is and how it came about."""
+    settings, training = run.experiment, run.training
+    sigma = f" (σ {settings.sigma:.3g})" if settings.sigma else ""
+    beta = f", β {settings.beta:g}" if run.is_vae else ""
+    lines = [
+        f"**Network**\n: {settings.model}, {settings.size} × {settings.size} pixels, channels "
+        f"{', '.join(map(str, settings.channels))}, {settings.latent_dim} latent dimensions, likelihood "
+        f"{settings.likelihood}{sigma}{beta}",
+        f"**Training**\n: {training['train_images']:,} images, {training['epochs']} epochs in {run.seconds} "
+        f"({number(training['images_per_second'])} images/s) on {training['hardware']}; seed {training['seed']}, torch "
+        f"{training['versions']['torch']}",
+    ]
+    return "\n\n".join([*lines, *([f"**Note**\n: {training['note']}"] if "note" in training else [])])
+
+
+def curves(run: Record) -> str:
+    """The figure of the training curves."""
+    last = run.history.iloc[-1]
+    terms = {"reconstruction (nll)": "valid_nll"} | ({"KL": "valid_kl"} if run.is_vae else {})
+    skipped = len(run.history) // figures.SKIPPED
+    ends = "; ".join(f"{name} {number(last[key])} nats" for name, key in terms.items())
+    first = f" The first {skipped} epochs are left out." if skipped > 1 else ""
+    return figure(
+        f"fig-gallery-{run.slug}-curves",
+        f"_static/gallery/{run.slug}-curves.png",
+        f"Training and validation curves over {run.training['epochs']} epochs, in nats per image. Validation ends "
+        f"at: {ends}.",
+        f"Training of `{run.name}`: {ends} at the end, on validation images.{first} `{run.command}`; {run.cost}.",
+        width=350 * len(terms),
+    )
+
+
+def codes(run: Record, pictures: Path) -> list[str]:
+    """The figure of the codes of held-out images, if they are kept."""
+    if not (run.folder / checkpoints.CODES).is_file():
+        return []
+    # Not by checkpoints.load_codes, which compares them with the weights: those of a mere record are not there.
+    kept = in_float32(read_tensors(run.folder / checkpoints.CODES)[0])
+    mu, logvar = kept["mu"], kept.get("logvar")
+    figures.save(figures.codes(mu, logvar), pictures / f"{run.slug}-codes.png")
+    spread = mu.std(0)
+    within = "" if logvar is None else f", beside the width of the posteriors, {widths(logvar)}"
+    return [
+        figure(
+            f"fig-gallery-{run.slug}-codes",
+            f"_static/gallery/{run.slug}-codes.png",
+            f"Left: a histogram of the codes' coordinates with the bell curve of N(0, 1). Right: the spread of each of "
+            f"{len(spread)} dimensions over the images, from {number(spread.max().item())} down to "
+            f"{number(spread.min().item())}{within}.",
+            f"The codes of {len(mu)} held-out images by `{run.name}`.",
+            width=700,
+        )
+    ]
+
+
+def widths(logvar: Tensor) -> str:
+    """From which to which the posteriors' standard deviations go, dimension by dimension."""
+    width = logvar.exp().mean(0).sqrt()
+    return f"from {number(width.min().item())} to {number(width.max().item())}"
+
+
+def grids(run: Record) -> list[tuple[str, str, str]]:
+    """The recorded pictures: file, what they are, and the command that makes more."""
+    fitted = run.fitted(run.main_features) if run.main_features else None
+    source = f"the {prior_label(fitted)} fitted to its codes" if fitted else "the density fitted to its codes"
+    option = f" --prior {fitted}" if fitted else ""
+    return [
+        (
+            "reconstructions",
+            "reconstructions of held-out images, which are not shown",
+            f"vaelib reconstruct {run.place}",
+        ),
+        ("samples-normal", "samples from N(0, I)", f"vaelib generate {run.place} --prior normal"),
+        ("samples", f"samples from {source}", f"vaelib generate {run.place}{option}"),
+    ]
+
+
+def grid(run: Record, picture: str, what: str, command: str) -> str:
+    """The figure of one recorded picture."""
+    return figure(
+        f"fig-gallery-{run.slug}-{picture}",
+        f"../vaelib/shipped/{run.name}/{picture}.png",
+        f"A grid of small pictures that {run.name} has painted: {what}.",
+        f"`{run.name}`: {what}. `{command}`",
+    )
+
+
+def walks(run: Record) -> list[str]:
+    """The figure of the walks between held-out images, if they are recorded."""
+    if not (run.folder / "interpolations.png").is_file():
+        return []
+    return [
+        figure(
+            f"fig-gallery-{run.slug}-interpolations",
+            f"../vaelib/shipped/{run.name}/interpolations.png",
+            f"Rows of small pictures that {run.name} has painted, each turning step by step from one image to another.",
+            f"`{run.name}`: walks along an arc (slerp) between the codes of held-out images. "
+            f"`vaelib interpolate {run.place}`",
+            width=560,
+        )
+    ]
+
+
+def animation(run: Record) -> list[str]:
+    """The animation of the epochs, folded so that nothing moves unasked, if it is recorded."""
+    if not (run.folder / ANIMATION).is_file():
+        return []
+    of = run.training.get("animation", f"{run.training['epochs']} epochs")
+    other = ", another run of the same settings" if "animation" in run.training else ""
+    moving = figure(
+        f"fig-gallery-{run.slug}-training",
+        f"../vaelib/shipped/{run.name}/{ANIMATION}",
+        "An animation, one frame an epoch: on the left, reconstructions of held-out images gain detail; on the right, "
+        "samples from N(0, I) change with them.",
+        f"`{run.name}` in training: {of}{other}. `vaelib train` writes one for every run, `training.gif`.",
+    )
+    return ["\n".join(["::::{dropdown} Watch it train", moving, "::::"])]
+
+
+if __name__ == "__main__":
+    main()
