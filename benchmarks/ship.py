@@ -38,7 +38,7 @@ from vaelib.models import LatentModel, Prior
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
 WALKS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of a walk between two images, and walks
-ANIMATION = "training.webp"
+INTERPOLATIONS, ANIMATION = "interpolations.png", "training.webp"
 QUALITY = 25  # of the animation, out of 100
 LEVELS = 51  # steps from black to white in the pictures: half the file, and no eye tells
 MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 40e6  # bytes
@@ -197,7 +197,7 @@ def decoded(model: LatentModel, prior: Prior, codes: checkpoints.Codes) -> dict[
         "samples.png": model.sample(n, prior, torch.Generator().manual_seed(0)),
         "samples-normal.png": model.sample(n, generator=torch.Generator().manual_seed(0)),
         "reconstructions.png": model.decode(codes.mu[:n]),
-        "interpolations.png": model.decode(walks(codes.mu, *WALKS[model.image_size])),
+        INTERPOLATIONS: model.decode(walks(codes.mu, *WALKS[model.image_size])),
     }
 
 
@@ -209,8 +209,12 @@ def walks(mu: Tensor, steps: int, count: int) -> Tensor:
 def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
     """Write each picture's images as a grid."""
     for name, x in pictures.items():
-        columns, _ = (WALKS if name == "interpolations.png" else GRIDS)[x.shape[-1]]
-        images.save(images.grid((x * LEVELS).round() / LEVELS, columns), folder / name)
+        images.save(images.grid((x * LEVELS).round() / LEVELS, columns(name, x.shape[-1])), folder / name)
+
+
+def columns(picture: str, size: int) -> int:
+    """Images in a row of a picture: a walk, or what fits."""
+    return (WALKS if picture == INTERPOLATIONS else GRIDS)[size][0]
 
 
 def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, codes: checkpoints.Codes) -> None:

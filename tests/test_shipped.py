@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from vaelib import checkpoints, data, experiments, images, latent, runs
 from vaelib.errors import UserError
@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import ship  # noqa: E402
 
 RECORDS = sorted(path.parent for path in checkpoints.SHIPPED.glob(f"*/{experiments.CONFIG}"))
-PICTURES = {"samples.png", "samples-normal.png", "reconstructions.png"}
+PICTURES = {"samples.png", "samples-normal.png", "reconstructions.png", "interpolations.png"}
+WITHOUT_CODES = "celeba64-beta-0.01"  # a record from before records kept codes
 
 
 def each_checkpoint(function):
@@ -72,7 +73,8 @@ def test_a_shipped_folder_has_its_card_and_its_record(folder: Path):
     for part in ("Model.", "Data.", "Training.", "Figures.", "Pictures.", "Use.", "Licence."):
         assert f"**{part}**" in card
     assert "PSNR" in experiments.describe(folder.name)[-1]
-    assert {path.name for path in folder.glob("*.png")} == PICTURES
+    shown = {path.name for path in folder.glob("*.png")}
+    assert shown == PICTURES or (shown == PICTURES - {ship.INTERPOLATIONS} and folder.name == WITHOUT_CODES)
 
 
 @each_checkpoint
@@ -90,7 +92,7 @@ def test_the_shipped_pictures_are_made_by_the_model_alone(name: str):
     metrics, statistics = json.loads((folder / runs.METRICS).read_text()), checkpoints.load_statistics(name)
     prior = statistics.priors[ship.best_prior(statistics, metrics)]
     for file, x in ship.decoded(model, prior, checkpoints.load_codes(name)).items():
-        expected = np.asarray(images.grid(x, ship.GRIDS[model.image_size][0])).astype(int)
+        expected = np.asarray(images.grid(x, ship.columns(file, model.image_size))).astype(int)
         shown = np.asarray(Image.open(folder / file)).astype(int)
         assert shown.shape == expected.shape
         assert np.abs(shown - expected).max() <= 255 / ship.LEVELS + 1
@@ -98,9 +100,10 @@ def test_the_shipped_pictures_are_made_by_the_model_alone(name: str):
 
 def test_the_shipped_files_are_small_and_of_known_kinds():
     files = [path for path in checkpoints.SHIPPED.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".safetensors", ".toml", ".csv", ".json", ".md", ".png"}
+    assert {path.suffix for path in files} <= {".safetensors", ".toml", ".csv", ".json", ".md", ".png", ".webp"}
     assert {path.name for path in files if path.suffix == ".png"} <= PICTURES
-    assert max(path.stat().st_size for path in files if path.suffix == ".png") <= 150e3
+    assert max(path.stat().st_size for path in files if path.suffix == ".png") <= 250e3
+    assert max(path.stat().st_size for path in files if path.suffix == ".webp") <= 500e3
     for folder in checkpoints.SHIPPED.iterdir():
         assert sum(path.stat().st_size for path in files if folder in path.parents) <= 16e6
     assert sum(path.stat().st_size for path in files) <= 40e6
@@ -200,7 +203,7 @@ def test_shipping_a_folder_onto_itself_changes_nothing(run, tmp_path):
 def test_a_record_alone_has_no_weights(run, tmp_path):
     ship.ship(run, tmp_path / "small")
     ship.ship(run, tmp_path / "small", record_only=True)
-    assert names(tmp_path / "small") == RECORD
+    assert names(tmp_path / "small") == RECORD | {"codes.safetensors"}
     assert "Its weights are not shipped" in " ".join((tmp_path / "small" / "README.md").read_text().split())
 
 
@@ -291,3 +294,29 @@ def test_the_script_ends_in_one_sentence(tmp_path):
     finished = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert finished.returncode == 1 and finished.stderr.startswith("ship: There is no run or shipped checkpoint")
     assert not (tmp_path / "small").exists()
+
+
+def test_the_animation_is_a_webp_of_the_same_frames(run, tmp_path):
+    frames = [Image.new("RGB", (40, 20), colour) for colour in ("red", "lime", "blue")]
+    images.save_gif(frames, run / "training.gif")
+    ship.ship(run, tmp_path / "small")
+    with Image.open(tmp_path / "small" / "training.webp") as moving:
+        assert moving.n_frames == 3
+        assert [
+            max(range(3), key=frame.convert("RGB").getpixel((5, 5)).__getitem__)
+            for frame in ImageSequence.Iterator(moving)
+        ] == [0, 1, 2]
+    assert "`training.webp` shows the epochs." in " ".join((tmp_path / "small" / "README.md").read_text().split())
+
+
+def test_the_animation_of_another_run_is_told_apart(run, tmp_path):
+    images.save_gif([Image.new("RGB", (40, 20), colour) for colour in ("red", "lime")], run / "training.gif")
+    ship.ship(run, tmp_path / "small", animation=run)
+    card = " ".join((tmp_path / "small" / "README.md").read_text().split())
+    assert "shows the epochs of another run of these settings, 1 epochs in 2 s on an abacus." in card
+
+
+def test_an_animation_of_a_run_that_was_stopped_is_refused(run, tmp_path):
+    (tmp_path / "stopped").mkdir()
+    with pytest.raises(UserError, match="train the run to its end first"):
+        ship.ship(run, tmp_path / "small", animation=tmp_path / "stopped")
