@@ -73,8 +73,7 @@ def wall(run: Record, pictures: Path) -> list[str]:
         card(run),
         curves(run),
         *codes(run, pictures),
-        two_columns(*(grid(run, *which) for which in grids(run))),
-        *walks(run),
+        two_columns(*(grid(run, *which) for which in grids(run)), *walks(run)),
         *animation(run),
     ]
 
@@ -178,7 +177,6 @@ def walks(run: Record) -> list[str]:
             f"Rows of small pictures that {run.name} has painted, each turning step by step from one image to another.",
             f"`{run.name}`: walks along an arc (slerp) between the codes of held-out images. "
             f"`vaelib interpolate {run.place}`",
-            width=560,
         )
     ]
 

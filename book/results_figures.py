@@ -71,7 +71,7 @@ def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
     grid = torch.linspace(-reach, reach, 300)
     axes[0].plot(grid, torch.distributions.Normal(0.0, 1.0).log_prob(grid).exp(), "k", linewidth=1.2, label="N(0, 1)")
     axes[1].axhline(1, linestyle=":", color="0.3", linewidth=1.2)
-    axes[0].set(xlabel="coordinate", ylabel="density")
+    axes[0].set(xlabel="coordinate", ylabel="density", ylim=(0, 1.4 * axes[0].get_ylim()[1]))  # room for the legend
     axes[1].set(xlabel="dimension, by spread", ylabel="standard deviation", ylim=(0, None))
     for ax in axes:
         ax.legend()
