@@ -11,6 +11,7 @@ from torch import Tensor
 from . import exercise, given
 
 CLOSE = 0.02
+COOLEST, HOTTEST = 1.6, 2.5  # between these the distance differs little
 
 
 @exercise
@@ -68,19 +69,16 @@ def _clouds(n: int) -> tuple[Tensor, Tensor]:
 
 @exercise
 def best_temperature(temperature: float) -> str | None:
-    """The factor on N(0, I) whose samples come nearest to the test faces: no factor mends the shape."""
-    if temperature <= 0:
-        return "a temperature of 0 decodes one and the same point again and again: choose one of the factors tried."
-    if temperature > 1:
-        return "hotter draws go even farther out: compare the distances once more."
+    """The factor on the standard deviation of N(0, I) that brings its samples nearest to the test faces: about 2."""
+    if temperature < 1:
+        return "such samples look calm because they are all alike. What does the distance say of a set without variety?"
     if temperature == 1:
-        return "that is N(0, I) itself: a cooler one does better here. Read off the smallest distance."
+        return "that is what the nats prefer. Read off the smallest distance."
     if temperature < COOLEST:
-        return "so cool, all samples are nearly one face, and a set without variety is far from the test faces, too."
+        return "warmer than N(0, I), that is right, and still a little more variety brings the samples nearer."
+    if temperature > HOTTEST:
+        return "so hot, the draws go too far out even along the longest directions: compare the distances once more."
     return None
-
-
-COOLEST = 0.5  # below it, the loss of variety outweighs what is gained
 
 
 def _equal(answer: Tensor, value: Tensor) -> bool:
