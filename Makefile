@@ -35,7 +35,7 @@ pictures: $(INSTALLED)
 	$(BIN)/vaelib prepare objects
 
 lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks --LabApp.news_url=None  # asks for no news of its own
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python notebooks/execute.py
