@@ -73,9 +73,10 @@ def costs(chapters: dict[str, dict]) -> str:
 def claims(name: str, made: list[dict]) -> str:
     """The claims of a chapter with their values on all seeds, folded."""
     rows = [
-        [claim["statement"], *map(number, claim["values"]), condition(claim), percent(room(claim))] for claim in made
+        [claim["statement"], *map(number, claim["values"].values()), condition(claim), percent(room(claim))]
+        for claim in made
     ]
-    header = ["claim", *(f"seed {seed}" for seed in range(len(made[0]["values"]))), "compared with", "room"]
+    header = ["claim", *(f"seed {seed}" for seed in made[0]["values"]), "compared with", "room"]
     caption = f"The claims of chapter {name[:2]} on five seeds."
     return "\n".join(
         [
@@ -92,7 +93,7 @@ def claims(name: str, made: list[dict]) -> str:
 
 def condition(claim: dict) -> str:
     """The sign and what the values were compared with: one number, or the range over the seeds."""
-    low, high = min(claim["references"]), max(claim["references"])
+    low, high = min(claim["references"].values()), max(claim["references"].values())
     reference = number(low) if low == high else f"{number(low)} … {number(high)}"
     tolerance = f" ± {claim['tolerance']:g}" if "tolerance" in claim else ""
     return f"{claim['sign']} {reference}{tolerance}"
@@ -100,7 +101,7 @@ def condition(claim: dict) -> str:
 
 def room(claim: dict) -> float:
     """How far the worst seed is from the limit, as a share of it: 0 at the limit, below 0 beyond it."""
-    pairs = list(zip(claim["values"], claim["references"], strict=True))
+    pairs = [(value, claim["references"][seed]) for seed, value in claim["values"].items()]
     if "tolerance" in claim:
         return 1 - max(abs(value - reference) for value, reference in pairs) / claim["tolerance"]
     sign = 1 if claim["sign"] == "≥" else -1

@@ -1,8 +1,8 @@
 """Measure the chapters: what each costs, and whether its claims hold on five seeds.
 
-    python notebooks/measure.py                       all chapters: one run for the costs, then the other seeds
-    python notebooks/measure.py notebooks/05-*.ipynb  one of them
-    python notebooks/measure.py --costs               only the costs; the claims stay as they were recorded
+    python notebooks/measure.py                        all chapters on the seeds 0 to 4
+    python notebooks/measure.py notebooks/05-*.ipynb   one of them
+    python notebooks/measure.py --seeds 0              the costs, and the claims of this seed
 
 Every run starts from scratch, in a process of its own. The costs, wall-clock and the kernel's peak memory, are those of
 the run on seed 0: let the machine do nothing else meanwhile. benchmarks/recorded/chapters.json keeps the figures, from
@@ -33,7 +33,7 @@ from vaelib import runs
 from vaelib.files import atomic_write
 
 RECORD = Path(__file__).parents[1] / "benchmarks" / "recorded" / "chapters.json"
-SEEDS = range(5)
+SEEDS = (0, 1, 2, 3, 4)
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as in the Makefile, for the kernels
 PACKAGES = ("torch", "numpy", "scikit-learn", "matplotlib")
 MEBIBYTE = 2**20
@@ -51,23 +51,20 @@ def main() -> int:
     """Measure what the command line names; return the exit status."""
     parser = argparse.ArgumentParser(description="Measure the chapters' costs, and their claims on five seeds.")
     parser.add_argument("chapters", nargs="*", type=Path, default=CHAPTERS, help="notebooks (default: all, in order)")
-    parser.add_argument("--costs", action="store_true", help="run seed 0 alone, for time and memory")
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS, help="default: 0 1 2 3 4")
     arguments = parser.parse_args()
-    succeeded = [measure(path, [0] if arguments.costs else SEEDS) for path in arguments.chapters]
+    succeeded = [measure(path, seed) for path in arguments.chapters for seed in arguments.seeds]
     return 0 if all(succeeded) else 1
 
 
-def measure(path: Path, seeds: range | list[int]) -> bool:
-    """Run a chapter on each of the seeds and record what was measured; False, and nothing recorded, if one failed."""
-    runs_of_seeds = []
-    for seed in seeds:
-        outcome = in_a_fresh_process(path, seed)
-        if "error" in outcome:
-            print(f"{path.stem}, seed {seed}: {outcome['error']}", file=sys.stderr)
-            return False
-        print(f"{path.stem}, seed {seed}: {outcome['seconds']:.0f} s, {outcome['peak_memory_mib']:.0f} MiB", flush=True)
-        runs_of_seeds.append(outcome)
-    record(path.stem, runs_of_seeds)
+def measure(path: Path, seed: int) -> bool:
+    """Run a chapter on a seed and record what was measured; False, and nothing recorded, if a cell failed."""
+    outcome = in_a_fresh_process(path, seed)
+    if "error" in outcome:
+        print(f"{path.stem}, seed {seed}: {outcome['error']}", file=sys.stderr)
+        return False
+    print(f"{path.stem}, seed {seed}: {outcome['seconds']:.0f} s, {outcome['peak_memory_mib']:.0f} MiB", flush=True)
+    record(path.stem, seed, outcome)
     return True
 
 
@@ -109,31 +106,28 @@ def as_claim(parts: dict[str, str]) -> dict:
     return {"statement": parts["statement"], "sign": sign, **tolerance, **pair}
 
 
-def record(chapter: str, outcomes: list[dict]) -> None:
-    """Put the figures of a chapter into the record; of seed 0 alone, only its costs."""
+def record(chapter: str, seed: int, outcome: dict) -> None:
+    """Put the figures of a run into the record."""
     known = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {"chapters": {}}
     entry = known["chapters"].setdefault(chapter, {})
-    entry |= {"seconds": round(outcomes[0]["seconds"], 1), "peak_memory_mib": round(outcomes[0]["peak_memory_mib"])}
-    if len(outcomes) > 1:
-        entry["claims"] = across_seeds([outcome["claims"] for outcome in outcomes])
-    known |= {
-        "hardware": runs.hardware(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "chapters": dict(sorted(known["chapters"].items())),
-    }
+    entry["claims"] = merged(entry.get("claims", []), outcome["claims"], str(seed))
+    if seed == 0:
+        entry |= {"seconds": round(outcome["seconds"], 1), "peak_memory_mib": round(outcome["peak_memory_mib"])}
+        known["hardware"] = runs.hardware()
+        known["versions"] = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    known["chapters"] = dict(sorted(known["chapters"].items()))
     with atomic_write(RECORD) as partial:
         partial.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def across_seeds(claims_of_seeds: list[list[dict]]) -> list[dict]:
-    """The claims of the first seed with the values and references of all; `ValueError` if some make more claims."""
-    of_each = zip(*claims_of_seeds, strict=True)
-    kept = ("statement", "sign", "tolerance")
-    return [
-        {key: same[0][key] for key in kept if key in same[0]}
-        | {f"{key}s": [claim[key] for claim in same] for key in ("value", "reference")}
-        for same in of_each
-    ]
+def merged(known: list[dict], claims: list[dict], seed: str) -> list[dict]:
+    """The known claims with the figures of one more seed; where the chapter claims other things now, these alone."""
+    if [claim["statement"] for claim in known] != [claim["statement"] for claim in claims]:
+        known = [{key: claim[key] for key in ("statement", "sign", "tolerance") if key in claim} for claim in claims]
+    for old, new in zip(known, claims, strict=True):
+        for key in ("value", "reference"):
+            old[f"{key}s"] = dict(sorted((old.get(f"{key}s", {}) | {seed: new[key]}).items()))
+    return known
 
 
 if __name__ == "__main__":
