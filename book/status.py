@@ -21,17 +21,18 @@ HEAD = """% Written by book/status.py from the recorded files. Do not edit: make
 # Status
 
 What the chapters cost to run, and how firmly their claims stand. Nothing here was typed by hand: `notebooks/measure.py`
-executes every chapter from scratch on five seeds and records what it sees; `make results` writes this page from that
-record."""
+executes every chapter from scratch, on seed after seed, and records what it sees, and `make results` writes this page
+from that record."""
 
 COSTS = """## What the chapters cost
 
-Measured on {hardware}, with {versions}, on the drawn pictures alone: no network, no data, no GPU."""
+One run each on seed 0, on {hardware}, with {versions}: no network, no data, no GPU. The machine was a shared one, so
+another hour may be faster."""
 
 CLAIMS = """## What the chapters claim
 
-Each claim is a cell of its chapter that fails where the claim does not hold. Below are the numbers that it compared on
-the seeds 0 to 4. *Room* is how far the worst of the five is from the limit, as a share of the limit (of the
+Each claim is a cell of its chapter that fails where the claim does not hold. Below are the numbers that it compared, on
+each seed that was run. *Room* is how far the worst of them is from the limit, as a share of the limit (of the
 tolerance, for two numbers that shall be equal)."""
 
 
@@ -77,7 +78,7 @@ def claims(name: str, made: list[dict]) -> str:
         for claim in made
     ]
     header = ["claim", *(f"seed {seed}" for seed in made[0]["values"]), "compared with", "room"]
-    caption = f"The claims of chapter {name[:2]} on five seeds."
+    caption = f"The claims of chapter {name[:2]}, seed by seed."
     return "\n".join(
         [
             f"### {name[:2]}",
@@ -103,7 +104,8 @@ def room(claim: dict) -> float:
     """How far the worst seed is from the limit, as a share of it: 0 at the limit, below 0 beyond it."""
     pairs = [(value, claim["references"][seed]) for seed, value in claim["values"].items()]
     if "tolerance" in claim:
-        return 1 - max(abs(value - reference) for value, reference in pairs) / claim["tolerance"]
+        off = max(abs(value - reference) for value, reference in pairs)
+        return 1 - off / claim["tolerance"] if claim["tolerance"] else math.inf
     sign = 1 if claim["sign"] == "≥" else -1
     return min(sign * (value - limit) / abs(limit) if limit else math.inf for value, limit in pairs)
 
