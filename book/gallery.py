@@ -6,7 +6,6 @@ pictures that benchmarks/ship.py has recorded. What a run has no record of is le
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +13,11 @@ import results_figures as figures
 from results import RECORDED, SHIPPED
 from results_markdown import figure, number, two_columns
 from results_models import prior_label
-from results_page import write_page
+from results_page import run_script, write_page
 from results_records import Record, Sources, read_sources
 from torch import Tensor
 
 from vaelib import checkpoints
-from vaelib.errors import UserError
 from vaelib.tensorfiles import in_float32, read_tensors
 
 BOOK = Path(__file__).parent
@@ -42,11 +40,7 @@ one image is. In a dimension that says nothing about the image, the former is ne
 
 def main() -> None:
     """Write the page and its figures."""
-    try:
-        write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES)
-    except UserError as error:
-        print(f"gallery: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script("gallery", lambda: write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES))
 
 
 def write(sources: Sources, page: Path, pictures: Path) -> None:

@@ -12,7 +12,6 @@ Every record is optional: a section is there if its record is, and the end of th
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +20,10 @@ import results_measurements
 import results_models
 import results_rate
 from results_markdown import number
-from results_page import write_page
+from results_page import run_script, write_page
 from results_records import Record, Sources, read_sources
 
 from vaelib import comparison
-from vaelib.errors import UserError
 
 BOOK = Path(__file__).parent
 PAGE, PICTURES = BOOK / "results.md", BOOK / "_static" / "results"
@@ -51,11 +49,7 @@ a held-out image: far below 1, samples would be copies."""
 
 def main() -> None:
     """Write the page and its pictures."""
-    try:
-        write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES)
-    except UserError as error:
-        print(f"results: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script("results", lambda: write(read_sources(SHIPPED, RECORDED), PAGE, PICTURES))
 
 
 def write(sources: Sources, page: Path, pictures: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 
 from vaelib import plotting
+from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 
 
@@ -22,3 +24,12 @@ def write_page(blocks: Callable[[Path], list[str]], page: Path, pictures: Path) 
             path.unlink()
     with atomic_write(page) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def run_script(name: str, work: Callable[[], None]) -> None:
+    """Do the work of a script; what a user can mend ends it in one sentence and exit status 2."""
+    try:
+        work()
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2)
