@@ -89,9 +89,10 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     assert (tmp_path / checkpoints.MODEL).stat().st_mode & 0o777 == 0o644
 
 
-def test_loading_takes_no_random_numbers(run):
+@pytest.mark.parametrize("load", [checkpoints.load, checkpoints.load_statistics])
+def test_loading_takes_no_random_numbers(load):
     before = torch.get_rng_state()
-    checkpoints.load(run)
+    load("celeba64")
     assert torch.equal(torch.get_rng_state(), before)
 
 

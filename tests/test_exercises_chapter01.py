@@ -66,25 +66,9 @@ def test_likely_mistakes_get_their_hint(capsys, check, answer, hint) -> None:
     assert hint in verdict
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (chapter01.narrowest_layer, ...),
-        (chapter01.dimensions_needed, lambda eigenvalues, share: None),
-        (chapter01.noise_level, ...),
-    ],
-)
-def test_unanswered_exercises_say_so(capsys, check, answer) -> None:
-    assert said(capsys, check, answer).startswith("… Not answered yet")
+def test_a_function_without_a_body_is_not_answered_yet(capsys) -> None:
+    assert said(capsys, chapter01.dimensions_needed, lambda eigenvalues, share: None).startswith("… Not answered yet")
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (chapter01.narrowest_layer, []),
-        (chapter01.dimensions_needed, raising),
-        (chapter01.noise_level, "0.06"),
-    ],
-)
-def test_failing_answers_are_reported(capsys, check, answer) -> None:
-    assert "stopped with" in said(capsys, check, answer)
+def test_an_error_of_the_readers_code_is_reported(capsys) -> None:
+    assert "stopped with IndexError: index 7" in said(capsys, chapter01.dimensions_needed, raising)

@@ -10,13 +10,6 @@ from torch.distributions import Normal, kl_divergence
 
 from vaelib.exercises import chapter03
 
-CHECKS = (
-    chapter03.nats_per_halving,
-    chapter03.step_gradients,
-    chapter03.kl_between_gaussians,
-    chapter03.spread_without_a_price,
-)
-
 
 def printed(capsys, check, answer) -> str:
     check(answer)
@@ -28,11 +21,6 @@ def kl(mu, logvar, prior_mu, prior_logvar):
     return kl_divergence(Normal(mu, (0.5 * logvar).exp()), Normal(prior_mu, (0.5 * prior_logvar).exp()))
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_says_that_nothing_was_answered(capsys, check):
-    assert printed(capsys, check, ...).startswith("… Not answered yet")
-
-
 @pytest.mark.parametrize("answer", [(..., ...), (0.0, ...), (..., 0.4)])
 def test_half_an_answer_is_not_answered_yet(capsys, answer):
     assert printed(capsys, chapter03.step_gradients, answer).startswith("… Not answered yet")
@@ -40,11 +28,6 @@ def test_half_an_answer_is_not_answered_yet(capsys, answer):
 
 def test_a_function_without_a_body_is_not_answered_yet(capsys):
     assert printed(capsys, chapter03.kl_between_gaussians, lambda *parameters: None).startswith("… Not answered yet")
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_an_answer_of_the_wrong_type_does_not_raise(capsys, check):
-    assert printed(capsys, check, "what?").startswith("✗ Your answer stopped with")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from vaelib import losses
 from vaelib.data import faces
 from vaelib.exercises import chapter04
 
-CHECKS = [chapter04.implied_noise, chapter04.loss_of_sigma, chapter04.knee_of_linear]
 VALUES = 3 * 128 * 128
 SIGMA = math.sqrt(1e-4 * VALUES / 2) / 2
 
@@ -125,15 +124,5 @@ def test_the_knee_is_where_the_check_looks_for_it(capsys) -> None:
     assert printed(chapter04.knee_of_linear, best, capsys) == "✓ Correct.\n"
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_unanswered_is_said(check, capsys) -> None:
-    assert "Not answered yet" in printed(check, ..., capsys)
-
-
 def test_a_function_without_a_body_is_not_answered_yet(capsys) -> None:
     assert "Not answered yet" in printed(chapter04.loss_of_sigma, lambda *given: ..., capsys)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_an_answer_that_raises_does_not_stop_the_notebook(check, capsys) -> None:
-    assert "Your answer stopped with" in printed(check, "what?", capsys)

@@ -10,7 +10,6 @@ from vaelib import losses
 from vaelib.exercises import chapter09
 from vaelib.models import reparameterize
 
-CHECKS = (chapter09.diagnoses, chapter09.repaired, chapter09.culprits)
 LOGS = {"W": "detached draw", "X": "kl averaged", "Y": "shared epsilon", "Z": "gradients not cleared"}
 CULPRITS = {"P": "log sigma", "Q": "kl averaged", "R": "half missing"}
 
@@ -28,11 +27,6 @@ def by_hand(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
     return mu + sigma(logvar) * torch.randn_like(mu)
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_says_that_nothing_was_answered(capsys, check):
-    assert "Not answered yet" in printed(capsys, check, ...)
-
-
 @pytest.mark.parametrize(("check", "answer"), [(chapter09.diagnoses, LOGS), (chapter09.culprits, CULPRITS)])
 def test_half_an_answer_is_not_answered_yet(capsys, check, answer):
     first = next(iter(answer))
@@ -41,11 +35,6 @@ def test_half_an_answer_is_not_answered_yet(capsys, check, answer):
 
 def test_a_draw_without_a_body_is_not_answered_yet(capsys):
     assert "Not answered yet" in printed(capsys, chapter09.repaired, lambda mu, logvar: ...)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_an_answer_that_fails_does_not_stop_the_notebook(capsys, check):
-    assert "Your answer stopped with" in printed(capsys, check, 3.0)
 
 
 @pytest.mark.parametrize(

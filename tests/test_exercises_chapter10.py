@@ -9,8 +9,6 @@ import torch
 
 from vaelib.exercises import chapter10
 
-CHECKS = (chapter10.one_face, chapter10.importance_bound, chapter10.euler_steps)
-
 
 def printed(capsys, check, answer) -> str:
     check(answer)
@@ -23,11 +21,6 @@ def bound(log_weights):
     return ((log_weights.double() - shift).exp().mean(0).log() + shift).float()
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_says_that_nothing_was_answered(capsys, check):
-    assert printed(capsys, check, ...).startswith("… Not answered yet")
-
-
 @pytest.mark.parametrize("answer", [(..., ...), (1.0, ...), (..., 0.0)])
 def test_half_an_answer_is_not_answered_yet(capsys, answer):
     assert printed(capsys, chapter10.one_face, answer).startswith("… Not answered yet")
@@ -35,11 +28,6 @@ def test_half_an_answer_is_not_answered_yet(capsys, answer):
 
 def test_a_function_without_a_body_is_not_answered_yet(capsys):
     assert printed(capsys, chapter10.importance_bound, lambda log_weights: ...).startswith("… Not answered yet")
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_an_answer_of_the_wrong_type_does_not_raise(capsys, check):
-    assert printed(capsys, check, "what?").startswith("✗ Your answer stopped with")
 
 
 @pytest.mark.parametrize(

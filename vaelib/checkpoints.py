@@ -184,7 +184,7 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
     if statistics.attribute_names:
         _require("directions", statistics.directions, (len(statistics.attribute_names), d))
     for prior in statistics.priors.values():
-        prior.sample(1)  # raises LinAlgError where a covariance is none
+        prior.sample(1, torch.Generator())  # raises LinAlgError where a covariance is none
 
 
 @dataclass

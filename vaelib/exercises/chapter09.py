@@ -76,7 +76,7 @@ def diagnoses(answer: Mapping[str, str]) -> str | None:
         "Y": "Y is hardly worse than it should be, but its gradient is as noisy as that of a much smaller batch.",
         "Z": "Z moves on after the gradient has turned round: old gradients are still in the sum.",
     }
-    return next((hints[letter] for letter in LOGS if answer[letter] != LOGS[letter]), None)
+    return _first_hint(answer, LOGS, hints)
 
 
 @exercise
@@ -141,5 +141,9 @@ def culprits(answer: Mapping[str, str]) -> str | None:
         "Q": "Q: set mu = 1 in one dimension, then in two, with logvar = 0. By how much should the kl rise each time?",
         "R": "R: leave mu and logvar at 0, and move x_hat away from x. By how much does the nll rise?",
     }
-    wrong = (letter for letter in CULPRITS if given(answer[letter]) != CULPRITS[letter])
-    return next((hints[letter] for letter in wrong), None)
+    return _first_hint(answer, CULPRITS, hints)
+
+
+def _first_hint(answer: Mapping[str, str], right: Mapping[str, str], hints: Mapping[str, str]) -> str | None:
+    """The hint for the first letter whose answer is not the right one, or None."""
+    return next((hints[letter] for letter in right if given(answer[letter]) != right[letter]), None)
