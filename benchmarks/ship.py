@@ -35,6 +35,7 @@ from vaelib import checkpoints, data, experiments, images, latent, records, runs
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 from vaelib.models import LatentModel, Prior
+from vaelib.tensorfiles import in_float16
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
 WALKS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of a walk between two images, and walks
@@ -223,12 +224,12 @@ def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, cod
     The weights of a flow are rounded in any case, as those of a model are.
     """
     weights, about = checkpoints.read_tensors(run / checkpoints.MODEL)
-    checkpoints.write_tensors(folder / checkpoints.MODEL, halved(weights), about)
+    checkpoints.write_tensors(folder / checkpoints.MODEL, in_float16(weights), about)
     tensors, about = checkpoints.read_tensors(run / checkpoints.STATISTICS)
-    checkpoints.write_tensors(folder / checkpoints.STATISTICS, halved(tensors), about)
+    checkpoints.write_tensors(folder / checkpoints.STATISTICS, in_float16(tensors), about)
     if not agree(statistics, folder):
         network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
-        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors | halved(network), about)
+        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors | in_float16(network), about)
     save_codes(folder, codes)
 
 
@@ -236,13 +237,7 @@ def save_codes(folder: Path, codes: checkpoints.Codes) -> None:
     """Write the codes in float16."""
     checkpoints.save_codes(folder, codes)
     tensors, about = checkpoints.read_tensors(folder / checkpoints.CODES)
-    checkpoints.write_tensors(folder / checkpoints.CODES, halved(tensors), about)
-
-
-def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Real numbers in float16, but for a tensor that holds larger ones than fit into it."""
-    halves = {name: value.half() for name, value in tensors.items() if value.is_floating_point()}
-    return tensors | {name: half for name, half in halves.items() if half.isfinite().all()}
+    checkpoints.write_tensors(folder / checkpoints.CODES, in_float16(tensors), about)
 
 
 def agree(statistics: checkpoints.Statistics, folder: Path) -> bool:

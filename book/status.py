@@ -21,7 +21,7 @@ HEAD = """% Written by book/status.py from the recorded files. Do not edit: make
 # Status
 
 What the chapters cost to run, and how firmly their claims stand. Nothing here was typed by hand: `notebooks/measure.py`
-executes every chapter from scratch, on seed after seed, and records what it sees, and `make results` writes this page
+executes every chapter from scratch, on five seeds, and records what it sees, and `make results` writes this page
 from that record."""
 
 COSTS = """## What the chapters cost
@@ -32,7 +32,7 @@ another hour may be faster."""
 CLAIMS = """## What the chapters claim
 
 Each claim is a cell of its chapter that fails where the claim does not hold. Below are the numbers that it compared, on
-each seed that was run. *Room* is how far the worst of them is from the limit, as a share of the limit (of the
+each of five seeds. *Room* is how far the worst of them is from the limit, as a share of the limit (of the
 tolerance, for two numbers that shall be equal)."""
 
 

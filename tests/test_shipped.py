@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from vaelib import checkpoints, data, experiments, images, latent, runs
+from vaelib import checkpoints, data, experiments, images, latent, runs, tensorfiles
 from vaelib.errors import UserError
 from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
@@ -233,7 +233,7 @@ def test_a_run_that_was_not_evaluated_says_so(run, tmp_path):
 
 def test_numbers_that_float16_cannot_hold_stay_as_they_are():
     large, small = torch.tensor([1e6, 1.0]), torch.tensor([0.1])
-    halves = ship.halved({"large": large, "small": small, "labels": torch.tensor([True])})
+    halves = tensorfiles.in_float16({"large": large, "small": small, "labels": torch.tensor([True])})
     assert torch.equal(halves["large"], large) and halves["small"].dtype == torch.float16
     assert halves["labels"].dtype == torch.bool
 

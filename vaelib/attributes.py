@@ -21,7 +21,7 @@ from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored wi
 from . import checkpoints, data
 from .devices import autocast
 from .errors import UserError
-from .tensorfiles import in_float32
+from .tensorfiles import in_float16, in_float32
 from .training import set_learning_rate
 
 SHIPPED = checkpoints.SHIPPED / "attributes64"
@@ -161,8 +161,7 @@ def _augmented(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def save(folder: str | Path, network: AttributeNetwork) -> None:
     """Write the weights, in float16, with names and shape in the header, to FOLDER/model.safetensors."""
-    halved = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
-    checkpoints.write_tensors(Path(folder) / checkpoints.MODEL, halved, network.config)
+    checkpoints.write_tensors(Path(folder) / checkpoints.MODEL, in_float16(network.state_dict()), network.config)
 
 
 def load(folder: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AttributeNetwork:

@@ -18,6 +18,12 @@ def in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
+def in_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with all real numbers in half the space, but for a tensor that holds larger ones than fit into it."""
+    halves = {key: value.half() for key, value in tensors.items() if value.is_floating_point()}
+    return tensors | {key: half for key, half in halves.items() if half.isfinite().all()}
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
     """Write tensors, and `about` as JSON in the header, so that `path` is never half written."""
     stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
