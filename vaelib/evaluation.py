@@ -30,7 +30,7 @@ from .priors import StandardNormal
 
 MOST_IMAGES = 2_000  # held-out images, and as many samples: what a figure of two or three digits needs
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
-IWAE_IMAGES = 256  # the bound decodes every image that many times
+IWAE_IMAGES = 256  # images in it: few, because each is decoded that many times
 COMPONENTS = 64  # principal components of the pixels
 EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")
 SEED = 0  # of the samples and of every other draw
@@ -157,8 +157,8 @@ def likelihood_figures(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian
 def bits_per_dim(log_density: float, pixels: int) -> float:
     """Bits per pixel and channel of 8-bit images, from a log-density in nats of pixels scaled to [0, 1].
 
-    A pixel of 8 bits is taken for a bin of width 1/256, hence the 8 (Theis, van den Oord & Bethge 2016). The loader's
-    levels are 1/255 apart, by which the exact figure would be 0.006 lower; published figures are on the scale of 256.
+    A grey level counts as a bin of width 1/256, hence the 8 (Theis, van den Oord & Bethge 2016). The loader's levels
+    k / 255 are 1/255 apart: with log2(255) all values would be 0.006 lower.
     """
     return -log_density / pixels / math.log(2) + 8
 

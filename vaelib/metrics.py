@@ -27,7 +27,7 @@ def psnr(mse: float) -> float:
 def active_units(mu: Tensor, logvar: Tensor) -> int:
     """How many latent dimensions carry more than 0.1 nat about the image on average.
 
-    mu and logvar are (N, latent_dim), of many images. Counting by the KL is stricter than by the variance of mu
+    mu and logvar are (N, latent_dim), of many images. Counting by the KL is mostly stricter than by the variance of mu
     (Burda, Grosse & Salakhutdinov 2016): a dimension whose mean moves a little under a wide posterior says nothing.
     """
     return int((kl_per_dimension(mu, logvar).mean(0) > ACTIVE_KL).sum())
@@ -88,7 +88,8 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
     Features (N, D) and (M, D). A set's support is taken to be the balls around its examples that reach to their k-th
     nearest neighbour in the set; precision is the share of `fake` within the support of `real`, recall the reverse
-    (Kynkäänniemi et al. 2019). Both fall as the sets get smaller: compare values of equal N, M and k only.
+    (Kynkäänniemi et al. 2019). Both depend on N, M and k (in larger sets the balls are
+    smaller): compare values of equal ones only.
 
     Raises `UserError` if a set has fewer than k + 1 examples.
     """

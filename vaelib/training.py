@@ -256,7 +256,8 @@ class SharedOptimalGaussian:
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:
     """Follow the schedule: a straight rise to `peak`, then half a cosine to zero; `done` in [0, 1] is the share done.
 
-    Smith & Topin 2018 call it one cycle. It depends on nothing but `done`, so a resumed run needs no memory of it.
+    It is the one cycle of Smith & Topin 2017, falling along the cosine of Loshchilov & Hutter 2017. It depends on
+    nothing but `done`, so a resumed run needs no memory of it.
     """
     rising = done / RISING_SHARE
     falling = 0.5 * (1 + math.cos(math.pi * (done - RISING_SHARE) / (1 - RISING_SHARE)))

@@ -11,7 +11,7 @@ from torch import Tensor
 from . import exercise, given
 
 REAL = 1000  # faces in the real set of the first exercise
-STEPS = 16  # Euler's steps that come within a fifth of the library's distance, among powers of two
+STEPS = 16  # Euler's steps that come within a quarter of the library's distance, among powers of two
 
 
 @exercise
@@ -59,11 +59,11 @@ def importance_bound(function: Callable[[Tensor], Tensor]) -> str | None:
 
 @exercise
 def euler_steps(answer: int) -> str | None:
-    """The smallest power of two of Euler's steps whose samples come within 20 % of the library's distance."""
+    """The smallest power of two of Euler's steps whose samples come within 25 % of the library's distance."""
     if answer == STEPS:
         return None
     if answer == 1:
         return "decode what a single step gives and look at it: how many different pictures are there?"
     if answer < STEPS:
-        return "not yet within 20 %: Euler's error falls only in proportion to the step. Try more."
+        return "not yet within 25 %: Euler's error falls only in proportion to the step. Try more."
     return "that is enough, but is it the smallest power of two that is?"
