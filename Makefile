@@ -34,8 +34,12 @@ pictures: $(INSTALLED)
 	$(BIN)/vaelib prepare faces --size 32
 	$(BIN)/vaelib prepare objects
 
-lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks --LabApp.news_url=None  # asks for no news of its own
+LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
+NO_NEWS      := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+
+lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, which then asks nobody for news
+	@mkdir -p $(LAB_SETTINGS) && echo '$(NO_NEWS)' > $(LAB_SETTINGS)/overrides.json
+	$(BIN)/jupyter lab notebooks
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python notebooks/execute.py

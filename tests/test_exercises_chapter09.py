@@ -139,4 +139,5 @@ def test_each_mystery_is_wrong_in_the_way_that_it_is_named(batch):
     expected = {"P": nll + losses.kl_divergence(mu, 2 * logvar), "Q": nll + kl / 5, "R": nll + half + kl}
     for letter, value in expected.items():
         torch.testing.assert_close(chapter09.mystery(letter)(*batch), value)
+        assert "_" not in repr(chapter09.mystery(letter)).split(" at ")[0]  # the name of the fault
         assert not torch.allclose(value, right_loss(*batch))

@@ -36,6 +36,10 @@ def test_choosing_a_text_redraws() -> None:
     assert pixel(box) == (50, 0, 50)
 
 
+def test_the_picture_keeps_its_size() -> None:
+    assert widgets.explore(grey, level=(0, 240, 50)).layout.align_items == "flex-start"
+
+
 def test_names_are_written_with_spaces() -> None:
     def draw(grey_level: float) -> Image.Image:
         return grey(grey_level)

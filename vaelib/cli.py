@@ -79,7 +79,9 @@ def train(
     experiment: Annotated[str, typer.Argument(help="Its name: `vaelib experiments` lists them.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT if this is not given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last epoch that was finished.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last finished epoch, if there is one.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Train an experiment; write model, history, pictures of every epoch, statistics and metrics to its folder."""
@@ -93,11 +95,14 @@ def train(
 
 @app.command()
 def experiments() -> None:
-    """List every experiment, its settings and its recorded results."""
+    """List every experiment, its settings, its recorded results, and whether its weights are shipped."""
+    from . import checkpoints
     from . import experiments as known
 
+    shipped = checkpoints.shipped()
     for name in known.names():
-        print("\n  ".join([name, *known.describe(name)]), end="\n\n")
+        weights = f"shipped: `vaelib generate {name}`" if name in shipped else f"not shipped: `vaelib train {name}`"
+        print("\n  ".join([name, *known.describe(name), f"weights: {weights}"]), end="\n\n")
 
 
 @app.command()

@@ -36,7 +36,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """The tensors of a safetensors file and what its header says about them, or a `UserError`."""
     if not path.is_file():
         raise UserError(
-            f"{path} does not exist: train the run to its end with `vaelib train --resume`, or copy it again."
+            f"{path} does not exist: train the run to its end with `vaelib train NAME --resume`, or copy it again."
         )
     try:
         with safe_open(path, "pt") as file:

@@ -27,7 +27,7 @@ def explore(draw: Callable[..., Image.Image], **controls: Control) -> VBox:
     first. Its name is the argument of `draw`, and, with spaces for underscores, what is written beside it.
     """
     from ipywidgets import Image as Picture
-    from ipywidgets import VBox
+    from ipywidgets import Layout, VBox
 
     handles = {name: _handle(name, control) for name, control in controls.items()}
     picture = Picture(format="png")
@@ -38,7 +38,7 @@ def explore(draw: Callable[..., Image.Image], **controls: Control) -> VBox:
     for handle in handles.values():
         handle.observe(redraw, names="value")
     redraw()
-    return VBox([*handles.values(), picture])
+    return VBox([*handles.values(), picture], layout=Layout(align_items="flex-start"))  # else the picture is stretched
 
 
 def _handle(name: str, control: Control) -> DOMWidget:
