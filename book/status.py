@@ -55,7 +55,7 @@ def costs(chapters: dict[str, dict]) -> str:
     """The table of time and memory."""
     rows = [
         [
-            f"{{doc}}`../notebooks/{name}`",
+            f"{name[:2]} {{doc}}`../notebooks/{name}`",
             f"{chapter['seconds']:.0f}",
             f"{chapter['peak_memory_mib']:,}",
             str(len(chapter["claims"])),
@@ -68,7 +68,12 @@ def costs(chapters: dict[str, dict]) -> str:
     count = sum(len(chapter["claims"]) for chapter in chapters.values())
     rows.append(["all", f"{total:.0f}", f"{most:,}", str(count), ""])
     header = ["chapter", "seconds", "peak memory, MiB", "claims", "least room"]
-    return table("tab-status-costs", "Wall-clock and peak memory of a run from scratch.", header, rows)
+    return table(
+        "tab-status-costs",
+        "Wall-clock and peak memory of a run from scratch, and the least room of a claim (see below).",
+        header,
+        rows,
+    )
 
 
 def claims(name: str, made: list[dict]) -> str:
@@ -81,7 +86,7 @@ def claims(name: str, made: list[dict]) -> str:
     caption = f"The claims of chapter {name[:2]}, seed by seed."
     return "\n".join(
         [
-            f"### {name[:2]}",
+            f"### Chapter {name[:2]}",
             "",
             f"{{doc}}`../notebooks/{name}` claims {len(made)} things.",
             "",

@@ -110,6 +110,9 @@ def test_experiments_are_listed(vaelib, capsys, monkeypatch):
     listed = capsys.readouterr().out
     assert "celeba64\n" in listed
     assert "latent_dim 128" in listed
+    assert "weights: shipped: `vaelib generate celeba64`" in listed
+    assert "weights: not shipped: `vaelib train faces64`" in listed
+    assert "80 epochs (by --set epochs=80)" in listed
 
 
 @pytest.mark.parametrize("prior", ["normal", "gaussian", "gmm"])
@@ -262,6 +265,7 @@ def test_unknown_names_are_answered_with_the_nearest(vaelib, trained, folder):
     refused(vaelib("train", "faces32", "--set", "model=VEA"), "VAE")
     refused(vaelib("manipulate", trained, "--attribute", "smilin"), "smiling")
     refused(vaelib("generate", "no-such-run"), "no-such-run")
+    refused(vaelib("generate", "celeba64-large"), "is an experiment", "`vaelib train celeba64-large`")
 
 
 @pytest.mark.parametrize(
@@ -319,8 +323,11 @@ def test_a_finished_run_is_not_overwritten(vaelib, trained, folder):
 
 def test_inputs_that_are_no_images(vaelib, trained, tmp_path):
     (tmp_path / "note.png").write_text("not an image")
-    refused(vaelib("reconstruct", trained, "note.png"), "note.png")
-    refused(vaelib("reconstruct", trained, "absent.png"), "absent.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:60])
+    refused(vaelib("reconstruct", trained, "note.png"), "note.png holds no picture that is known")
+    refused(vaelib("reconstruct", trained, "cut.png"), "cut.png cannot be read")
+    refused(vaelib("reconstruct", trained, "absent.png"), "There is no image file absent.png")
     refused(vaelib("interpolate", trained, "note.png"), "two ends")
     for strengths in ("a,b", "1,nan"):
         refused(vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", strengths), "numbers")
@@ -389,6 +396,22 @@ def test_data_that_are_not_there(vaelib, tmp_path):
     (tmp_path / "cut.zip").write_bytes((tmp_path / "whole.zip").read_bytes()[:60])
     refused(vaelib("prepare", "./cut.zip"), "cut.zip")
     refused(vaelib("prepare", "./whole.zip"), "no image")
+
+
+def test_a_stopped_training_says_how_to_go_on(vaelib, folder, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaelib.runs.train", interrupted)
+    status, said = vaelib("train", "faces32", "--out", "run", *settings(f"dataset={folder}"))
+    assert (status, said) == (130, "\nvaelib: stopped; go on by `vaelib train faces32 --out run --resume`.\n")
+
+
+def test_resuming_what_is_not_there_is_said(folder, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("vaelib.runs.train", lambda *_: None)
+    words = ["--out", tmp_path / "misspelt", *settings(f"dataset={folder}")]
+    assert call(monkeypatch, "train", "faces32", *words, "--resume") == 0
+    assert "misspelt holds no finished epoch to go on after" in capsys.readouterr().out
 
 
 def test_a_killed_training_is_resumed(folder, data_root, trained, tmp_path):

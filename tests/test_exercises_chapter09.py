@@ -58,8 +58,8 @@ def test_right_answers_pass(capsys, check, answer):
         (LOGS | {"X": "shared epsilon", "Y": "kl averaged"}, "X reconstructs well"),
         (LOGS | {"Y": "gradients not cleared"}, "much smaller batch"),
         (LOGS | {"Z": "shared epsilon"}, "old gradients"),
-        (LOGS | {"W": "gremlins"}, "'gremlins' is none of the four names"),
-        ({"W": "detached draw"}, "one bug for each"),
+        (LOGS | {"W": "gremlins"}, "'gremlins' is none of the names"),
+        ({"W": "detached draw"}, "one name for each of W, X, Y, Z"),
     ],
 )
 def test_diagnoses_hint_at_the_log_that_was_misread(capsys, wrong, hint):
@@ -73,6 +73,7 @@ def test_diagnoses_hint_at_the_log_that_was_misread(capsys, wrong, hint):
         (CULPRITS | {"Q": "nll averaged"}, "set mu = 1 in one dimension"),
         (CULPRITS | {"R": "nll averaged"}, "move x_hat away from x"),
         ({"P": "log sigma"}, "one name for each"),
+        (CULPRITS | {"Q": "kl_averaged"}, "'kl_averaged' is none of the names: log sigma, kl averaged"),
     ],
 )
 def test_culprits_hint_at_the_experiment(capsys, wrong, hint):

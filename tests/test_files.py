@@ -93,6 +93,15 @@ def test_a_folder_where_a_file_is_cannot_be_made(path, place):
     assert path.read_text() == "old"
 
 
+def test_a_folder_that_the_system_does_not_let_one_make_is_explained(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(UserError, match="cannot be made there"):
+        make_folder(tmp_path / "run")
+
+
 def test_a_folder_for_which_the_disk_has_no_room_is_explained(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

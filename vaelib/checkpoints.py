@@ -49,6 +49,8 @@ def run_folder(name: str | Path) -> Path:
         raise UserError(
             f"Of {name} only the record is shipped, not the weights: `vaelib train {name}` makes them, in runs/{name}."
         )
+    if str(name) in experiments.names():
+        raise UserError(f"{name} is an experiment, and no run of it is shipped: `vaelib train {name}` makes one.")
     known = [*shipped(), *map(str, Path("runs").glob("*/"))]
     raise unknown("run or shipped checkpoint", str(name), known or ["runs/NAME"])
 

@@ -64,7 +64,7 @@ def prepare(
     root: Root = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side: 32, 64 or 128.")] = None,
 ) -> None:
-    """Decode, crop and resize a data set once, into the cache that training reads."""
+    """Decode and resize a data set. This is done once, into the cache that training reads."""
     import json
 
     from . import data
@@ -76,7 +76,7 @@ def prepare(
 
 @app.command()
 def train(
-    experiment: Annotated[str, typer.Argument(help="Its name: `vaelib experiments` lists them.")],
+    experiment: Annotated[str, typer.Argument(metavar="NAME", help="`vaelib experiments` lists them.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT if this is not given.")] = None,
     resume: Annotated[
@@ -84,18 +84,27 @@ def train(
     ] = False,
     root: Root = None,
 ) -> None:
-    """Train an experiment; write model, history, pictures of every epoch, statistics and metrics to its folder."""
-    from . import runs
+    """Train an experiment. Its folder gets the model, history, pictures of every epoch, statistics and metrics."""
+    from . import checkpoints, runs
 
     settings, run = runs.start(experiment, set_ or [], out, resume)
-    runs.train(settings, run, root, resume)
-    if os.environ.get("RANK", "0") == "0":  # one process speaks for all
+    speaks = os.environ.get("RANK", "0") == "0"  # one process speaks for all
+    if speaks and resume and not (run / checkpoints.RESUME).is_file():
+        print(f"{run} holds no finished epoch to go on after: training starts at the first.")
+    try:
+        runs.train(settings, run, root, resume)
+    except KeyboardInterrupt:
+        if speaks:
+            place = f" --out {out}" if out else ""
+            print(f"\nvaelib: stopped; go on by `vaelib train {experiment}{place} --resume`.", file=sys.stderr)
+        sys.exit(130)
+    if speaks:
         print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
 
 
 @app.command()
 def experiments() -> None:
-    """List every experiment, its settings, its recorded results, and whether its weights are shipped."""
+    """List the experiments. Each with settings, recorded results, and whether its weights are shipped."""
     from . import checkpoints
     from . import experiments as known
 
@@ -136,7 +145,7 @@ def interpolate(
     output: Output = Path("interpolation.png"),
     root: Root = None,
 ) -> None:
-    """Walk from image to image through latent space; an output that ends in .gif becomes an animation."""
+    """Walk from image to image in latent space. An output that ends in .gif becomes an animation."""
     if output.suffix.lower() == ".gif":
         _draw(output, lambda demos: demos.animated_interpolation(run, ends, steps, method.value, root))
     else:
@@ -152,7 +161,7 @@ def manipulate(
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
-    """Add an attribute to images, or take it away: one row an image, one column a strength."""
+    """Add an attribute, or take it away. One row an image, one column a strength."""
     multiples = _numbers(strengths)
     _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root))
 
@@ -166,7 +175,7 @@ def evaluate(
         bool, typer.Option("--inception", help="The usual FID, too: by torchmetrics, slow without a GPU.")
     ] = False,
 ) -> None:
-    """Measure a run on held-out images: a table, and metrics.json in the run. A shipped record is left as it is."""
+    """Measure a run on held-out images. Prints a table and writes the run's metrics.json, but to no shipped record."""
     from . import runs, tables
 
     figures = runs.evaluate_run(run, dataset, root, inception)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from . import checkpoints, data, experiments, images, latent
@@ -163,10 +163,14 @@ def open_image(path: Path, size: int) -> Tensor:
     Of an image in CelebA's own format the centre is taken that the CelebA set is made of, of any other the largest
     centred square. Raises `UserError` if it is no image.
     """
+    if not path.is_file():
+        raise UserError(f"There is no image file {path}: name JPEG or PNG files, as in pictures/*.jpg.")
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             crop = CROP if image.size == ALIGNED else None
         return torch.from_numpy(decode(content, size, crop) / 255.0).float()
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} holds no picture that is known: name a JPEG or PNG file.") from error
     except Exception as error:  # Pillow raises errors of a dozen kinds for damaged bytes
         raise UserError(f"{path} cannot be read as an image ({error}): name a JPEG or PNG file.") from error

@@ -106,19 +106,20 @@ def describe(name: str) -> list[str]:
     return [
         experiment.about,
         "settings: " + ", ".join(f"{key} {value}" for key, value in settings.items()),
-        "recorded: " + _recorded(name),
+        "recorded: " + _recorded(name, experiment),
     ]
 
 
-def _recorded(name: str) -> str:
+def _recorded(name: str, experiment: Experiment) -> str:
     path = SHIPPED / name / "metrics.json"
     metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "evaluation" not in metrics:
         return "no run of it is shipped"
     run, held_out = metrics["training"], metrics["evaluation"]
+    changed = "" if run["epochs"] == experiment.epochs else f" (by --set epochs={run['epochs']})"
     return (
-        f"{run['epochs']} epochs in {run['seconds']:.0f} s ({run['hardware']}); on {held_out['images']:,} held-out "
-        f"images PSNR {held_out['psnr']:.3g} dB{_distances(held_out)}"
+        f"{run['epochs']} epochs{changed} in {run['seconds']:.0f} s ({run['hardware']}); on {held_out['images']:,} "
+        f"held-out images PSNR {held_out['psnr']:.3g} dB{_distances(held_out)}"
     )
 
 

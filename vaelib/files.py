@@ -48,6 +48,8 @@ def make_folder(folder: str | Path) -> None:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise UserError(f"{folder} cannot be made, since a file is in the way: choose another folder.") from error
+        except FileNotFoundError as error:  # as in a folder that the system makes itself
+            raise UserError(f"{folder} cannot be made there: choose another folder.") from error
 
 
 @contextmanager

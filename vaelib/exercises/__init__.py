@@ -35,7 +35,8 @@ def verdict(find_mistake: Callable[[Any], str | None], answer: Any) -> str:
     except UnansweredError:
         return "… Not answered yet: replace the three dots, then run this cell again."
     except Exception as error:  # whatever the reader's code raises is theirs to see
-        return f"✗ Your answer stopped with {type(error).__name__}: {error}"
+        kind = " Is it of the kind that the dots stand for?" if isinstance(error, TypeError | AttributeError) else ""
+        return f"✗ Your answer stopped with {type(error).__name__}: {error}.{kind}"
     return "✓ Correct." if hint is None else f"✗ Not yet: {hint}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # x, x_hat, mu, logva
 LIKELIHOOD = losses.Gaussian(0.1)  # the one of the chapter
 LOGS = {"W": "detached draw", "X": "kl averaged", "Y": "shared epsilon", "Z": "gradients not cleared"}
 CULPRITS = {"P": "log sigma", "Q": "kl averaged", "R": "half missing"}
+SUSPECTS = ("log sigma", "kl averaged", "kl flipped", "half missing", "nll averaged", "sigmoid twice")
 
 
 def programs() -> dict[str, tuple[Draw, Loss]]:
@@ -70,18 +71,13 @@ def _wide(mu: Tensor, logvar: Tensor) -> Tensor:
 @exercise
 def diagnoses(answer: Mapping[str, str]) -> str | None:
     """The bugs behind the four logs W to Z, by letter."""
-    unknown = set(map(given, answer.values())) - set(LOGS.values())
-    if unknown:
-        return f"{sorted(unknown)[0]!r} is none of the four names: {', '.join(sorted(LOGS.values()))}."
-    if set(answer) != set(LOGS):
-        return "give one bug for each of W, X, Y and Z."
     hints = {
         "W": "W's kl is zero, so its encoder obeys the kl alone. What keeps it from hearing of the nll?",
         "X": "X reconstructs well, and its codes lie far out: its kl is large because it costs too little.",
         "Y": "Y is hardly worse than it should be, but its gradient is as noisy as that of a much smaller batch.",
         "Z": "Z moves on after the gradient has turned round: old gradients are still in the sum.",
     }
-    return _first_hint(answer, LOGS, hints)
+    return _first_mistake(answer, LOGS, sorted(LOGS.values()), hints)
 
 
 @exercise
@@ -139,16 +135,21 @@ def _is_normal(unit: Tensor) -> bool:
 @exercise
 def culprits(answer: Mapping[str, str]) -> str | None:
     """The names of what is wrong with the mysteries P, Q and R."""
-    if set(answer) != set(CULPRITS):
-        return "give one name for each of P, Q and R."
     hints = {
         "P": "P: set x_hat = x and mu = 0, and vary logvar only. For which logvar would the kl have this value?",
         "Q": "Q: set mu = 1 in one dimension, then in two, with logvar = 0. By how much should the kl rise each time?",
         "R": "R: leave mu and logvar at 0, and move x_hat away from x. By how much does the nll rise?",
     }
-    return _first_hint(answer, CULPRITS, hints)
+    return _first_mistake(answer, CULPRITS, SUSPECTS, hints)
 
 
-def _first_hint(answer: Mapping[str, str], right: Mapping[str, str], hints: Mapping[str, str]) -> str | None:
-    """The hint for the first letter whose answer is not the right one, or None."""
-    return next((hints[letter] for letter in right if given(answer[letter]) != right[letter]), None)
+def _first_mistake(
+    answer: Mapping[str, str], right: Mapping[str, str], names: Sequence[str], hints: Mapping[str, str]
+) -> str | None:
+    """What is wrong with a name for each letter: a name that is none, a letter left out, or the first wrong answer."""
+    unknown = set(map(given, answer.values())) - set(names)
+    if unknown:
+        return f"{sorted(unknown)[0]!r} is none of the names: {', '.join(names)}."
+    if set(answer) != set(right):
+        return f"give one name for each of {', '.join(right)}."
+    return next((hints[letter] for letter in right if answer[letter] != right[letter]), None)
