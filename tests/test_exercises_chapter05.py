@@ -49,6 +49,7 @@ def test_right_answers_pass(check, answer, capsys) -> None:
         (100, "how many faces"),
         (0, "do not overlap"),
         (2, "to the base 10"),
+        (55.4, "that is the mismatch"),
         (60, "a hundredth of q(z | x)"),
     ],
 )

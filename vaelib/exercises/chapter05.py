@@ -21,6 +21,7 @@ def tiling_clouds(nats: float) -> str | None:
         math.log2(100): "that is the number of bits. In nats, take the natural logarithm.",
         100.0: "that is how many faces there are. How many nats does it take to name one of them?",
         0.0: "that is what clouds that all lie in one place tell. These do not overlap.",
+        60 - math.log(100): "that is the mismatch, the rest of the 60 nats. The information is the other part.",
         math.log10(100): "that is the logarithm to the base 10. In nats, take the natural logarithm.",
     }
     if abs(nats - math.log(100)) < CLOSE:

@@ -77,7 +77,7 @@ def cheap_picture(picture: Tensor) -> str | None:
     if not (picture.min() >= 0 and picture.max() <= 1):
         return "its values should lie between 0 and 1."
     if (picture.flatten(1).std(1) < 0.01).all():
-        return "that is one colour all over. Let something change across it."
+        return "that is one colour all over, or nearly. Let something change across it."
     cost = _bits_of(picture)
     if cost < FEWER_THAN:
         return None
