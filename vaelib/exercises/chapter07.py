@@ -76,7 +76,7 @@ def throughput(answer: Callable[[PretendGPU, int, int], float]) -> str | None:
 
 def _wrong_clock(measured: float, right: float, gpu: PretendGPU, steps: int) -> str:
     if measured > 1.03 * right:
-        return "faster than the device can be: wait for it before you read the clock the second time, and count timed steps only."
+        return "faster than the device can be: wait before you read the clock again, and count timed steps only."
     if gpu.calls.count("synchronize") >= steps:
         return "you wait after every step, so launching and computing take turns. Wait once, at the end."
     if gpu.calls.count("step") < steps + WARM_UP:
