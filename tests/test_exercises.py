@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 
 import pytest
 
@@ -21,8 +22,15 @@ CHECKS = [
 ]
 
 
+class Unusable:
+    """Nothing can be done with it: no arithmetic, no comparison, no call, no look-up."""
+
+    __hash__ = None
+
+
 def test_every_chapter_has_at_least_three() -> None:
-    assert len(MODULES) == 10 and len(CHECKS) >= 30
+    of_chapter = Counter(check.id.partition("-")[0] for check in CHECKS)
+    assert len(of_chapter) == len(MODULES) == 10 and min(of_chapter.values()) >= 3
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -33,5 +41,15 @@ def test_says_when_there_is_no_answer(check, capsys) -> None:
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_an_answer_of_the_wrong_kind_does_not_stop_the_notebook(check, capsys) -> None:
-    check("no number")
-    assert capsys.readouterr().out.startswith("✗ ")
+    check(Unusable())
+    assert capsys.readouterr().out.startswith("✗ Your answer stopped with")
+
+
+@pytest.mark.parametrize(("error", "asks"), [(TypeError, True), (AttributeError, True), (IndexError, False)])
+def test_an_answer_of_the_wrong_kind_is_asked_about(error, asks) -> None:
+    def fails(answer):
+        raise error("no such thing")
+
+    said = exercises.verdict(fails, 1)
+    assert said.startswith(f"✗ Your answer stopped with {error.__name__}: no such thing.")
+    assert ("of the kind that the dots stand for" in said) == asks

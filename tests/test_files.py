@@ -93,21 +93,13 @@ def test_a_folder_where_a_file_is_cannot_be_made(path, place):
     assert path.read_text() == "old"
 
 
-def test_a_folder_that_the_system_does_not_let_one_make_is_explained(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("code", "cause"), [(errno.ENOSPC, "disk is full"), (errno.ENOENT, "cannot be made there")])
+def test_a_folder_that_the_system_refuses_to_make_is_explained(tmp_path, monkeypatch, code, cause):
     def refuse(*_, **__):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    with pytest.raises(UserError, match="cannot be made there"):
-        make_folder(tmp_path / "run")
-
-
-def test_a_folder_for_which_the_disk_has_no_room_is_explained(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    with pytest.raises(UserError, match="disk is full"):
+    with pytest.raises(UserError, match=cause):
         make_folder(tmp_path / "run")
 
 
