@@ -15,8 +15,9 @@ import torch
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
-from vaelib import checkpoints, cli, images, models
+from vaelib import checkpoints, cli, experiments, images, models
 from vaelib.data import celeba, faces
+from vaelib.files import make_folder
 
 SMALL = ["size=32", "latent_dim=4", "channels=[4, 8]", "batch_size=16", "epochs=2"]
 
@@ -399,12 +400,23 @@ def test_data_that_are_not_there(vaelib, tmp_path):
 
 
 def test_a_stopped_training_says_how_to_go_on(vaelib, folder, monkeypatch):
-    def interrupted(*_, **__):
+    def interrupted(experiment, run, *_):
+        make_folder(run)
+        experiments.write(experiment, run / experiments.CONFIG)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("vaelib.runs.train", interrupted)
     status, said = vaelib("train", "faces32", "--out", "run", *settings(f"dataset={folder}"))
     assert (status, said) == (130, "\nvaelib: stopped; go on by `vaelib train faces32 --out run --resume`.\n")
+
+
+def test_a_training_that_is_stopped_before_it_begins_is_given_again(vaelib, folder, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaelib.runs.train", interrupted)
+    status, said = vaelib("train", "faces32", *settings(f"dataset={folder}"))
+    assert (status, said) == (130, "\nvaelib: stopped; nothing is written yet, so give the same command again.\n")
 
 
 def test_resuming_what_is_not_there_is_said(folder, monkeypatch, capsys, tmp_path):

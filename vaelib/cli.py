@@ -95,11 +95,19 @@ def train(
         runs.train(settings, run, root, resume)
     except KeyboardInterrupt:
         if speaks:
-            place = f" --out {out}" if out else ""
-            print(f"\nvaelib: stopped; go on by `vaelib train {experiment}{place} --resume`.", file=sys.stderr)
+            print(f"\nvaelib: stopped; {_way_on(experiment, run, out)}.", file=sys.stderr)
         sys.exit(130)
     if speaks:
         print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
+
+
+def _way_on(experiment: str, run: Path, out: Path | None) -> str:
+    """How to go on with a stopped training: by its folder, once the settings have been written there."""
+    from .experiments import CONFIG
+
+    if not (run / CONFIG).is_file():
+        return "nothing is written yet, so give the same command again"
+    return f"go on by `vaelib train {experiment}{f' --out {out}' if out else ''} --resume`"
 
 
 @app.command()
