@@ -6,15 +6,17 @@
 
 Weights, statistics and codes become float16, which halves the files and moves no pixel by a visible amount; the
 optimiser's state and the pictures of the epochs stay behind (`originals.png` shows images of the data set, which must
-not be passed on); their animation comes along as a small WebP. Four small pictures show what the model makes: samples
-from its best fitted prior and from N(0, I), reconstructions without their originals, and walks between them. The model
-card, README.md, is written from the run's own records; `vaelib evaluate` adds figures to metrics.json. With
---record-only the weights and the statistics stay behind, too.
+not be passed on); their animation comes along as a small WebP. Small pictures show what the model makes: samples from
+its best fitted prior, as they are and sharpened, and from N(0, I); reconstructions without their originals, and walks
+between them. The model card, README.md, is written from the run's own records; `vaelib evaluate` adds figures to
+metrics.json. With --record-only the weights and the statistics stay behind, too.
 
-A shipped folder can be shipped onto itself: that renews its pictures and its card, and encodes the held-out images
-(under VAELIB_DATA) if it has no codes yet. With --flow-steps, a flow is fitted to the training images first and becomes
-one more prior of the run; its samples are shown once `vaelib evaluate` has found them to be the best. With --animation,
-the animation of another run of the same experiment is taken, one of fewer epochs, say; the record tells which.
+A shipped folder can be shipped onto itself: that renews its pictures and its card; it encodes the held-out images and
+fits a sharpener to training images (under VAELIB_DATA) if it has no codes or no sharpener yet. With --flow-steps, a
+flow is fitted to the training images first and becomes one more prior of the run; its samples are shown once `vaelib
+evaluate` has found them to be the best. With --animation, the animation of another run of the same experiment is taken,
+one of fewer epochs, say; the record tells which. A record whose weights are gone takes from it the codes and the walks
+as well, if it has none.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ from torch import Tensor
 from vaelib import checkpoints, data, experiments, images, latent, records, runs, tables
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
-from vaelib.models import LatentModel, Prior
+from vaelib.models import LatentModel
 from vaelib.tensorfiles import in_float16
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
 WALKS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of a walk between two images, and walks
-INTERPOLATIONS, ANIMATION = "interpolations.png", "training.webp"
-QUALITY = 25  # of the animation, out of 100
-LEVELS = 51  # steps from black to white in the pictures: half the file, and no eye tells
+SAMPLES, SHARPENED, FROM_NORMAL = "samples.webp", "samples-sharpened.webp", "samples-normal.webp"
+RECONSTRUCTIONS, INTERPOLATIONS, ANIMATION = "reconstructions.webp", "interpolations.webp", "training.webp"
+QUALITY, QUALITY_OF_ANIMATION = 90, 25  # of a picture, out of 100
 MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 40e6  # bytes
 USELESS_WITHOUT_WEIGHTS = (checkpoints.MODEL, checkpoints.STATISTICS)
 
@@ -59,11 +61,12 @@ CARD = """# {name}
 
 **Figures.** {figures}
 
-**Pictures.** Made by the model alone: `samples.png` from the prior `{prior}`, `samples-normal.png` from N(0, I),
-`reconstructions.png` of held-out images, which are not shown, and `interpolations.png` between them.{animation}
+**Pictures.** Made by the model alone: `samples.webp` from the prior `{prior}`,{sharpened} `samples-normal.webp` from
+N(0, I), `reconstructions.webp` of held-out images, which are not shown, and `interpolations.webp` between
+them.{animation}
 
-![samples from {prior}](samples.png) ![samples from N(0, I)](samples-normal.png)
-![reconstructions](reconstructions.png) ![interpolations](interpolations.png)
+![samples from {prior}](samples.webp){sharpened_picture} ![samples from N(0, I)](samples-normal.webp)
+![reconstructions](reconstructions.webp) ![interpolations](interpolations.webp)
 
 **Use.** Teaching and research on generative models. {ethics}
 
@@ -71,9 +74,9 @@ CARD = """# {name}
 """
 
 FILES = (
-    "Weights in float16 (`model.safetensors`); beside them the fitted priors and attribute directions "
-    "(`statistics.safetensors`), and the codes of the first {codes:,} validation images with their attributes "
-    "(`codes.safetensors`). None of these files can run code."
+    "Weights in float16 (`model.safetensors`); beside them the fitted priors, the attribute directions and the gains "
+    "that sharpen its images (`statistics.safetensors`), and the codes of the first {codes:,} validation images with "
+    "their attributes (`codes.safetensors`). None of these files can run code."
 )
 RECORD = "Its weights are not shipped: this is the record of a run."
 DATA = {
@@ -115,7 +118,10 @@ def main() -> None:
     try:
         if arguments.flow_steps is not None:
             runs.add_flow(arguments.run, arguments.flow_steps)
-        ship(arguments.run, arguments.folder, arguments.record_only, arguments.note, arguments.animation)
+        if arguments.animation and not (arguments.run / checkpoints.MODEL).is_file():
+            complete(arguments.run, arguments.animation)
+        else:
+            ship(arguments.run, arguments.folder, arguments.record_only, arguments.note, arguments.animation)
     except UserError as error:
         sys.exit(f"ship: {error}")
 
@@ -124,6 +130,8 @@ def ship(
     run: Path, folder: Path, record_only: bool = False, note: str | None = None, animation: Path | None = None
 ) -> None:
     """Write RUN's small form to `folder`. Raises `UserError` if it is too large, once it is written."""
+    if checkpoints.load_statistics(run).sharpener is None:
+        runs.add_sharpener(run)
     statistics, codes = checkpoints.load_statistics(run), codes_of(run)
     make_folder(folder)
     for name in (experiments.CONFIG, records.HISTORY, runs.METRICS):
@@ -133,16 +141,38 @@ def ship(
     write_animation(animation or run, folder)
     prior = best_prior(statistics, metrics)
     if record_only:
-        write_pictures(folder, decoded(checkpoints.load(run), statistics.priors[prior], codes))
+        write_pictures(folder, decoded(checkpoints.load(run), statistics, prior, codes))
         save_codes(folder, codes)
         for name in USELESS_WITHOUT_WEIGHTS:
             (folder / name).unlink(missing_ok=True)
     else:
         write_parts(run, folder, statistics, codes)
-        shipped = checkpoints.load_statistics(folder).priors[prior], checkpoints.load_codes(folder)
+        shipped = checkpoints.load_statistics(folder), prior, checkpoints.load_codes(folder)
         write_pictures(folder, decoded(checkpoints.load(folder), *shipped))
     write(folder / "README.md", card(folder, metrics, prior, None if record_only else len(codes.mu)))
     require_small(folder)
+
+
+def complete(record: Path, other: Path) -> None:
+    """Give a record without weights the animation of another run of its settings, and that one's codes and walks.
+
+    Codes that the record has already are its own, and stay.
+    """
+    notes = {"animation": cost_of(other)}
+    write_animation(other, record)
+    if not (record / checkpoints.CODES).is_file():
+        notes["codes"] = cost_of(other)
+        codes = codes_of(other)
+        save_codes(record, codes)
+        with torch.no_grad():
+            walked = checkpoints.load(other).decode(
+                walks(codes.mu, *WALKS[experiments.read(other / experiments.CONFIG).size])
+            )
+        write_pictures(record, {INTERPOLATIONS: walked})
+    metrics = noted(record / runs.METRICS, notes)
+    fitted = metrics["evaluation"]["best_prior"]
+    write(record / "README.md", card(record, metrics, fitted, None))
+    require_small(record)
 
 
 def noted(path: Path, notes: dict[str, str | None]) -> dict:
@@ -172,7 +202,7 @@ def write_animation(run: Path, folder: Path) -> None:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
     with atomic_write(folder / ANIMATION) as partial:
         options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
-        frames[0].save(partial, "WEBP", quality=QUALITY, method=6, **options)
+        frames[0].save(partial, "WEBP", quality=QUALITY_OF_ANIMATION, method=6, **options)
 
 
 def codes_of(run: Path) -> checkpoints.Codes:
@@ -191,13 +221,17 @@ def best_prior(statistics: checkpoints.Statistics, metrics: dict) -> str:
 
 
 @torch.no_grad()
-def decoded(model: LatentModel, prior: Prior, codes: checkpoints.Codes) -> dict[str, Tensor]:
+def decoded(
+    model: LatentModel, statistics: checkpoints.Statistics, prior: str, codes: checkpoints.Codes
+) -> dict[str, Tensor]:
     """The images of each picture, (N, 3, H, W) in [0, 1]: the model has made all of them."""
     n = math.prod(GRIDS[model.image_size])
+    samples = model.sample(n, statistics.priors[prior], torch.Generator().manual_seed(0))
     return {
-        "samples.png": model.sample(n, prior, torch.Generator().manual_seed(0)),
-        "samples-normal.png": model.sample(n, generator=torch.Generator().manual_seed(0)),
-        "reconstructions.png": model.decode(codes.mu[:n]),
+        SAMPLES: samples,
+        SHARPENED: statistics.sharpener(samples),
+        FROM_NORMAL: model.sample(n, generator=torch.Generator().manual_seed(0)),
+        RECONSTRUCTIONS: model.decode(codes.mu[:n]),
         INTERPOLATIONS: model.decode(walks(codes.mu, *WALKS[model.image_size])),
     }
 
@@ -210,7 +244,8 @@ def walks(mu: Tensor, steps: int, count: int) -> Tensor:
 def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
     """Write each picture's images as a grid."""
     for name, x in pictures.items():
-        images.save(images.grid((x * LEVELS).round() / LEVELS, columns(name, x.shape[-1])), folder / name)
+        with atomic_write(folder / name) as partial:
+            images.grid(x, columns(name, x.shape[-1])).save(partial, "WEBP", quality=QUALITY, method=6)
 
 
 def columns(picture: str, size: int) -> int:
@@ -276,6 +311,8 @@ def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
         licence=LICENCE[experiment.dataset],
         torch=training["versions"]["torch"],
         note=f" {training['note']}" if "note" in training else "",
+        sharpened=f" `{SHARPENED}` the same after a sharpener," if (folder / SHARPENED).is_file() else "",
+        sharpened_picture=f" ![the same, sharpened]({SHARPENED})" if (folder / SHARPENED).is_file() else "",
         animation=animated(folder, training),
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
@@ -287,8 +324,10 @@ def animated(folder: Path, training: dict) -> str:
     """A sentence about the animation, if there is one."""
     if not (folder / ANIMATION).is_file():
         return ""
-    of = f" of another run of these settings, {training['animation']}" if "animation" in training else ""
-    return f" `{ANIMATION}` shows the epochs{of}."
+    if "animation" not in training:
+        return f" `{ANIMATION}` shows the epochs."
+    too = " Of that run are the codes and the walks, too." if "codes" in training else ""
+    return f" `{ANIMATION}` shows the epochs of another run of these settings, {training['animation']}.{too}"
 
 
 def figures(evaluation: dict | None) -> str:

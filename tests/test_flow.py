@@ -43,9 +43,18 @@ def of_the_ring():
 def test_samples_have_the_moments_of_the_aggregate_posterior(fitted):
     truth, z = Gaussian().fit(*posteriors()), fitted.sample(20_000, noise(2))
     std = truth.covariance.diagonal().sqrt()
-    # Learning stops short of the truth: by less than a twentieth of a standard deviation.
-    assert ((z.mean(0) - truth.mean).abs() < 0.05 * std).all()
+    assert ((z.mean(0) - truth.mean).abs() < 0.03 * std).all()  # matched with 8,192 draws, looked at with 20,000
+    assert ((z.std(0) / std - 1).abs() < 0.03).all()
+    # Learning stops short of the truth in what is not matched.
     assert ((torch.cov(z.T) - truth.covariance).abs() < 0.1 * std[:, None] * std).all()
+
+
+def test_even_a_flow_that_learned_little_has_the_right_moments():
+    mu, logvar = posteriors()
+    truth = Gaussian().fit(mu, logvar)
+    z = Flow(30, width=8, blocks=1).fit(mu, logvar).sample(20_000, noise(2))
+    std = truth.covariance.diagonal().sqrt()
+    assert ((z.mean(0) - truth.mean).abs() < 0.03 * std).all() and ((z.std(0) / std - 1).abs() < 0.03).all()
 
 
 def test_the_density_is_near_that_of_the_gaussian_it_learned(fitted):

@@ -6,7 +6,7 @@ Read it from the ground floor up; a module imports only from the floors below it
     1  files, devices                                   writing without ever leaving half a file; the hardware
     2  data, models, losses, images, tensorfiles        the ingredients
     3  latent, metrics, editing, inception              what is done with codes, and how well; another's features
-    3  priors, flow                                     densities to draw codes from: of closed form, and learned
+    3  priors, flow, sharpening                         fitted after training: densities of codes, gains of pixels
     3  experiments, records, tables                     settings by name; pictures of a run; its figures as text
     4  checkpoints, comparison                          a model and what belongs to it, on disk; sets of images compared
     5  training                                         the loop

@@ -20,6 +20,7 @@ from . import experiments, models
 from .errors import UserError, unknown
 from .flow import Flow
 from .priors import Gaussian, GaussianMixture
+from .sharpening import Sharpener, bands
 from .tensorfiles import in_float32, read_tensors, with_prefix, write_tensors
 
 MODEL, RESUME = "model.safetensors", "resume.safetensors"
@@ -92,16 +93,18 @@ def _empty_model(path: Path, about: dict) -> models.LatentModel:
 
 @dataclass
 class Statistics:
-    """Where an encoder puts the data: what sampling and editing need besides the model.
+    """Where an encoder puts the data, and what its decoder leaves out: what painting needs besides the model.
 
     `priors` by the names that the command line uses; `directions` (A, latent_dim), one row per attribute name; `sigma`
-    is the root-mean-square error on the training images, the standard deviation of a calibrated decoder.
+    is the root-mean-square error on the training images, the standard deviation of a calibrated decoder; `sharpener`
+    is None in a run from before there were any.
     """
 
     priors: dict[str, Gaussian | GaussianMixture | Flow]
     sigma: float
     attribute_names: list[str] = field(default_factory=list)
     directions: Tensor = field(default_factory=lambda: torch.empty(0))
+    sharpener: Sharpener | None = None
 
     def prior(self, name: str) -> Gaussian | GaussianMixture | Flow:
         """One of the fitted priors. Raises `UserError` that says which there are, and how a run gets a flow."""
@@ -132,8 +135,11 @@ def save_statistics(run: str | Path, statistics: Statistics) -> None:
         for name, prior in statistics.priors.items()
         for key, value in prior.tensors().items()
     }
+    tensors["directions"] = statistics.directions
+    if statistics.sharpener:
+        tensors |= {f"sharpener.{key}": value for key, value in statistics.sharpener.tensors().items()}
     about = {"sigma": statistics.sigma, "attribute_names": statistics.attribute_names}
-    write_tensors(Path(run) / STATISTICS, tensors | {"directions": statistics.directions}, about)
+    write_tensors(Path(run) / STATISTICS, tensors, about)
 
 
 def load_statistics(name: str | Path) -> Statistics:
@@ -141,12 +147,16 @@ def load_statistics(name: str | Path) -> Statistics:
     path = run_folder(name) / STATISTICS
     tensors, about = read_tensors(path)
     with _explained(path):
-        d = _latent_dim(name)
+        d = _architecture(name)["latent_dim"]
         tensors = {
             key: _symmetric(value, d) if "covariance" in key else value for key, value in in_float32(tensors).items()
         }
         statistics = Statistics(_priors(tensors), float(about["sigma"]), _names(about), tensors["directions"])
+        if sharpening := with_prefix(tensors, "sharpener."):
+            statistics.sharpener = Sharpener.from_tensors(sharpening)
         _require_agreement(statistics, d)
+        if statistics.sharpener:
+            _require("gains", statistics.sharpener.gains, (bands(_architecture(name)["image_size"]),))
     return statistics
 
 
@@ -225,7 +235,7 @@ def load_codes(name: str | Path) -> Codes:
     tensors = in_float32(tensors)
     with _explained(path):
         codes = Codes(tensors["mu"], tensors.get("logvar"), tensors.get("attributes"), _names(about))
-        shape = (len(codes.mu), _latent_dim(name))
+        shape = (len(codes.mu), _architecture(name)["latent_dim"])
         _require("mu", codes.mu, shape)
         if codes.logvar is not None:
             _require("logvar", codes.logvar, shape)
@@ -260,9 +270,9 @@ def _names(about: dict) -> list[str]:
     return names
 
 
-def _latent_dim(name: str | Path) -> int:
+def _architecture(name: str | Path) -> dict:
     """What the header of the run's weights says: its other files must agree."""
-    return read_tensors(run_folder(name) / MODEL)[1]["config"]["latent_dim"]
+    return read_tensors(run_folder(name) / MODEL)[1]["config"]
 
 
 def save_resume(

@@ -41,6 +41,7 @@ class Method(StrEnum):
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
 Root = Annotated[Path | None, typer.Option(help="Where the data are; VAELIB_DATA if this is not given.")]
 Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Do not sharpen: show what the decoder itself has painted.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]
 
 
@@ -128,18 +129,23 @@ def generate(
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or what was fitted to the codes.")] = Prior.gmm,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same images.")] = 0,
+    plain: Plain = False,
     output: Output = Path("samples.png"),
 ) -> None:
     """Draw new images from a prior."""
-    _draw(output, lambda demos: demos.samples(run, n, prior.value, seed))
+    _draw(output, lambda demos: demos.samples(run, n, prior.value, seed, plain))
 
 
 @app.command()
 def reconstruct(
-    run: Run, image: Images = None, output: Output = Path("reconstructions.png"), root: Root = None
+    run: Run,
+    image: Images = None,
+    plain: Plain = False,
+    output: Output = Path("reconstructions.png"),
+    root: Root = None,
 ) -> None:
     """Show images above their reconstructions."""
-    _draw(output, lambda demos: demos.reconstructions(run, image, root))
+    _draw(output, lambda demos: demos.reconstructions(run, image, root, plain))
 
 
 @app.command()
@@ -150,14 +156,15 @@ def interpolate(
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Images from one end to the other, both included.")] = 10,
     method: Annotated[Method, typer.Option(help="Along an arc, or a straight line.")] = Method.slerp,
+    plain: Plain = False,
     output: Output = Path("interpolation.png"),
     root: Root = None,
 ) -> None:
     """Walk from image to image in latent space. An output that ends in .gif becomes an animation."""
     if output.suffix.lower() == ".gif":
-        _draw(output, lambda demos: demos.animated_interpolation(run, ends, steps, method.value, root))
+        _draw(output, lambda demos: demos.animated_interpolation(run, ends, steps, method.value, root, plain))
     else:
-        _draw(output, lambda demos: demos.interpolation(run, ends, steps, method.value, root))
+        _draw(output, lambda demos: demos.interpolation(run, ends, steps, method.value, root, plain))
 
 
 @app.command()
@@ -166,12 +173,13 @@ def manipulate(
     image: Images = None,
     attribute: Annotated[str, typer.Option(help="For example Smiling or Eyeglasses.")] = "Smiling",
     strengths: Annotated[str, typer.Option(help="Multiples of the attribute's direction.")] = "-3,-2,-1,0,1,2,3",
+    plain: Plain = False,
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
     """Add an attribute, or take it away. One row an image, one column a strength."""
     multiples = _numbers(strengths)
-    _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root))
+    _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root, plain))
 
 
 @app.command()

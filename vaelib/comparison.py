@@ -12,13 +12,27 @@ from . import metrics
 HELD_OUT, TRAINING, RECONSTRUCTIONS = "held-out images", "training images", "reconstructions"
 NEIGHBOURS = 3  # k of precision and recall
 
+Features = dict[str, dict[str, Tensor]]  # (N, D) by the names of the extractor and of the set of images
+
 
 def samples_of(prior: str) -> str:
     """The name of a set of samples."""
     return f"samples, {prior}"
 
 
-def distance_figures(features: dict[str, dict[str, Tensor]]) -> dict:
+def compare(features: Features, training: Tensor | None) -> dict:
+    """`distance_figures`, and `memorisation_figures` where `training` is not None.
+
+    `training` are the first features of all training images (M, D).
+    """
+    figures = distance_figures(features)
+    if training is not None:
+        main, sets = next(iter(features.items()))
+        figures["memorisation"] = memorisation_figures(main, sets, training, figures["best_prior"])
+    return figures
+
+
+def distance_figures(features: Features) -> dict:
     """How far every set is from the held-out images, of features as `features_of` gives them.
 
     frechet: the distances in all features. best_prior: the one whose samples are nearest in the first features.

@@ -1,14 +1,15 @@
 """What a trained run can show: samples, reconstructions, walks between images, edited attributes.
 
 Each function loads a run's folder (or a shipped checkpoint) and returns a picture, or a list of them: the frames of an
-animation.
+animation. What is painted is sharpened if the run has a sharpener, unless it is asked for `plain`, as the decoder
+left it.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -32,15 +33,15 @@ ENCODED = 100  # held-out images of a run that has no codes yet
 DOWNLOADED = ("celeba", "cifar10")  # data sets that are too large to be fetched for one picture
 
 
-def samples(run: str, n: int, prior: str, seed: int) -> Image.Image:
+def samples(run: str, n: int, prior: str, seed: int, plain: bool = False) -> Image.Image:
     """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
     model = checkpoints.load(run)
     density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).prior(prior)
     z = density.sample(n, torch.Generator().manual_seed(seed))
-    return images.grid(_decode(model, z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
+    return images.grid(_painter(run, model, plain)(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
-def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None) -> Image.Image:
+def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None, plain: bool = False) -> Image.Image:
     """Images in one row, their reconstructions in the row below, and so on.
 
     Where no image is named and the run's data set would have to be downloaded, the reconstructions stand alone: they
@@ -48,17 +49,17 @@ def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None) -
     """
     experiment = _experiment(run)
     if not (paths or _at_hand(experiment, root)):
-        return _reconstructions_alone(run, experiment.dataset)
+        return _reconstructions_alone(run, experiment.dataset, plain)
     model = checkpoints.load(run)
     x = _opened(paths, model) if paths else _first(_held_out(experiment, root), 2 * SHOWN)
-    x_hat = _decode(model, _encode(model, x))
+    x_hat = _painter(run, model, plain)(_encode(model, x))
     columns = min(MOST_IN_A_ROW, len(x))
     rows = zip(x.split(columns), x_hat.split(columns), strict=True)
     return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
 
 
-def _reconstructions_alone(run: str, dataset: str) -> Image.Image:
-    x_hat = _decode(checkpoints.load(run), checkpoints.load_codes(run).mu[: 2 * SHOWN])
+def _reconstructions_alone(run: str, dataset: str, plain: bool) -> Image.Image:
+    x_hat = _painter(run, checkpoints.load(run), plain)(checkpoints.load_codes(run).mu[: 2 * SHOWN])
     picture = images.grid(x_hat, MOST_IN_A_ROW, scale=SCALE)
     return images.titled(picture, [f"reconstructions; for their originals: vaelib prepare {dataset}"])
 
@@ -68,22 +69,24 @@ def _filled(row: Tensor, columns: int) -> Tensor:
     return torch.cat([row, torch.ones(columns - len(row), *row.shape[1:])])
 
 
-def interpolation(run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None) -> Image.Image:
+def interpolation(
+    run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
+) -> Image.Image:
     """One row a pair of images, one column a step from the first to the second."""
-    walks = _walks(run, ends, steps, method, root)
+    walks = _walks(run, ends, steps, method, root, plain)
     return images.grid(walks.flatten(0, 1), columns=steps, scale=SCALE)
 
 
 def animated_interpolation(
-    run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None
+    run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
 ) -> list[Image.Image]:
     """One frame a step, there and back again, every pair in its place."""
-    walks = _walks(run, ends, steps, method, root)
+    walks = _walks(run, ends, steps, method, root, plain)
     there = [images.grid(step, columns=min(3, len(step)), scale=SCALE) for step in walks.transpose(0, 1)]
     return there + there[-2:0:-1]
 
 
-def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None) -> Tensor:
+def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool) -> Tensor:
     """Decoded interpolations: (pairs, steps, 3, H, W)."""
     if ends and len(ends) != 2:
         raise UserError(f"An interpolation has two ends and {len(ends)} were given: name two images, or none.")
@@ -93,11 +96,16 @@ def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root:
         raise UserError(f"The data set of {run} holds out one image alone: name the two images to walk between.")
     pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
     paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
-    return _decode(model, paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
+    return _painter(run, model, plain)(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
 def manipulation(
-    run: str, paths: Sequence[Path] | None, attribute: str, strengths: Sequence[float], root: Path | None
+    run: str,
+    paths: Sequence[Path] | None,
+    attribute: str,
+    strengths: Sequence[float],
+    root: Path | None,
+    plain: bool = False,
 ) -> Image.Image:
     """One row an image, one column a multiple of the attribute's direction that is added to its code.
 
@@ -108,7 +116,7 @@ def manipulation(
     codes = _codes(run, model, paths, root)
     z = codes.mu if paths else codes.lacking(attribute)[:SHOWN]
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    edited = images.grid(_decode(model, moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
+    edited = images.grid(_painter(run, model, plain)(moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
 
@@ -127,9 +135,17 @@ def _encode(model: LatentModel, x: Tensor) -> Tensor:
     return model.encode(x)[0] if isinstance(model, VAE) else model.encode(x)
 
 
-@torch.no_grad()
-def _decode(model: LatentModel, z: Tensor) -> Tensor:
-    return torch.cat([model.decode(part) for part in z.split(BATCH)])
+def _painter(run: str, model: LatentModel, plain: bool) -> Callable[[Tensor], Tensor]:
+    """What makes images of codes: the decoder, then the run's sharpener. A run in training has no statistics yet."""
+    trained = (checkpoints.run_folder(run) / checkpoints.STATISTICS).is_file()
+    sharpener = checkpoints.load_statistics(run).sharpener if trained and not plain else None
+
+    @torch.no_grad()
+    def paint(z: Tensor) -> Tensor:
+        x_hat = torch.cat([model.decode(part) for part in z.split(BATCH)])
+        return sharpener(x_hat) if sharpener else x_hat
+
+    return paint
 
 
 def _experiment(run: str) -> experiments.Experiment:

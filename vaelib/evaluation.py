@@ -12,21 +12,14 @@ from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored wi
 
 from . import attributes, data, inception, losses, metrics
 from .checkpoints import Statistics
-from .comparison import (
-    HELD_OUT,
-    NEIGHBOURS,
-    RECONSTRUCTIONS,
-    TRAINING,
-    distance_figures,
-    memorisation_figures,
-    samples_of,
-)
+from .comparison import HELD_OUT, NEIGHBOURS, RECONSTRUCTIONS, TRAINING, Features, compare, samples_of
 from .data.celeba import CROP
 from .editing import SEEN, edit_figures
 from .errors import UserError
 from .latent import encode_dataset
 from .models import VAE, LatentModel, Prior
 from .priors import StandardNormal
+from .sharpening import Sharpener
 
 MOST_IMAGES = 2_000  # held-out images, and as many samples: what a figure of two or three digits needs
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
@@ -35,6 +28,8 @@ COMPONENTS = 64  # principal components of the pixels
 EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")
 SEED = 0  # of the samples and of every other draw
 AT_ONCE = 256  # images in a batch
+REAL = (HELD_OUT, TRAINING)  # sets that no model has painted
+SHARPENED = "sharpened "  # before the name of a set
 
 CROPS = {"celeba": f"the centred {CROP} x {CROP} pixels", "faces": "none", "objects": "none", "cifar10": "none"}
 CROP_OF_A_FOLDER = "the largest centred square"
@@ -57,7 +52,8 @@ def evaluate(
     mse, and psnr in decibels; of a VAE `likelihood_figures` under a Gaussian of the training sigma; `distance_figures`
     of training images, reconstructions and samples of every prior; `memorisation_figures`, if the model was trained on
     `train`; `all_edits`. Features are principal components of the pixels; those of the attribute network, for images of
-    64 pixels or more; Inception's, if asked for. not_computed: why a figure is not there, by its name.
+    64 pixels or more; Inception's, if asked for. sharpened: all of these but the likelihood once more, of what the
+    model paints after the sharpener of `statistics`, if there is one. not_computed: why a figure is not there, by name.
 
     Raises `UserError` if there are too few images to compare.
     """
@@ -71,18 +67,25 @@ def evaluate(
     judge, not_computed = _judge(model), {}
     extractors, about = feature_extractors(train, judge, with_inception, model.device, not_computed)
     sets = image_sets(model, train, x, x_hat, statistics, progress)
-    features = features_of(extractors, sets, progress)
-    figures |= {"features": about} | distance_figures(features)
+    features = features_of(extractors, finished(sets, statistics.sharpener), progress)
+    seen = None
     if trained_on:
         main, extract = next(iter(extractors.items()))
-        seen = torch.cat(
-            [extract(images) for images in _bar(batches(model, train), f"{main}: all {TRAINING}", progress)]
-        )
-        figures["memorisation"] = memorisation_figures(main, features[main], seen, figures["best_prior"])
+        bar = _bar(batches(model, train), f"{main}: all {TRAINING}", progress)
+        seen = torch.cat([extract(images) for images in bar])
     else:
         not_computed["memorisation"] = "the model was not trained on this data set"
-    if judge:
-        figures["edits"] = all_edits(model, held_out, statistics, judge, not_computed, progress)
+
+    def judged(features: Features, paint: Callable[[Tensor], Tensor]) -> dict:
+        found = compare(features, seen)
+        if judge:
+            found["edits"] = all_edits(model, paint, held_out, statistics, judge, not_computed, progress)
+        return found
+
+    figures |= {"features": about} | judged(without_finish(features), model.decode)
+    if sharpen := statistics.sharpener:
+        figures["sharpened"] = reconstruction_figures(x, sharpen(x_hat))
+        figures["sharpened"] |= judged(with_finish(features), lambda z: sharpen(model.decode(z)))
     return figures | {"not_computed": not_computed}
 
 
@@ -212,9 +215,37 @@ def image_sets(
         yield samples_of(name), sample_all(model, len(x), prior, SEED, progress)
 
 
+def finished(sets: Iterable[tuple[str, Tensor]], sharpener: Sharpener | None) -> Iterator[tuple[str, Tensor]]:
+    """The sets, and after each one that the model has painted the same images sharpened, as `SHARPENED` + its name."""
+    for title, images in sets:
+        yield title, images
+        if sharpener and title not in REAL:
+            yield SHARPENED + title, sharpener(images)
+
+
+def without_finish(features: Features) -> Features:
+    """The features of real images and of what the model has painted."""
+    return {
+        name: {title: seen for title, seen in sets.items() if not title.startswith(SHARPENED)}
+        for name, sets in features.items()
+    }
+
+
+def with_finish(features: Features) -> Features:
+    """The features of real images, and of what the model has painted once it is sharpened, under the same names."""
+    return {
+        name: {
+            title.removeprefix(SHARPENED): seen
+            for title, seen in sets.items()
+            if title in REAL or title.startswith(SHARPENED)
+        }
+        for name, sets in features.items()
+    }
+
+
 def features_of(
     extractors: dict[str, Extractor], sets: Iterable[tuple[str, Tensor]], progress: bool = False
-) -> dict[str, dict[str, Tensor]]:
+) -> Features:
     """The features (N, D) of every set, by the names of extractor and set."""
     features = {name: {} for name in extractors}
     for title, images in sets:
@@ -226,6 +257,7 @@ def features_of(
 
 def all_edits(
     model: LatentModel,
+    paint: Callable[[Tensor], Tensor],
     held_out: data.Dataset,
     statistics: Statistics,
     judge: attributes.AttributeNetwork,
@@ -234,19 +266,22 @@ def all_edits(
 ) -> dict:
     """`editing.edit_figures` of every attribute in `EDITED` that the run has a direction for, by its name.
 
-    With judge_accuracy, that on `held_out` (None without labels). `not_computed` is told why an edit is not there.
+    `paint` makes images of codes, both where the model is. With judge_accuracy, that on `held_out` (None without
+    labels). `not_computed` is told why an edit is not there.
     """
     names = [name for name in EDITED if name in statistics.attribute_names]
     if not names:
         not_computed["edits"] = f"the run knows no direction of {' or '.join(EDITED)}"
     mu, _ = encode_dataset(model, held_out)
-    decode, ask = (lambda z: model.decode(z.to(model.device))), partial(attributes.probabilities, judge)
+    ask = partial(attributes.probabilities, judge)
     accuracy = judge_accuracies(judge, held_out)
     edits = {}
     for name in names:
         direction = statistics.direction(name)
         try:
-            edited = edit_figures(decode, mu, direction, name, ask, judge.attribute_names, progress=progress)
+            edited = edit_figures(
+                lambda z: paint(z.to(model.device)), mu, direction, name, ask, judge.attribute_names, progress=progress
+            )
             edits[name] = edited | {"judge_accuracy": accuracy.get(name)}
         except UserError as error:
             not_computed[f"edits: {name}"] = str(error)

@@ -27,6 +27,7 @@ BATCH = 512  # codes in a step of training
 LEARNING_RATE = 1e-3  # at its peak
 SOLVER_STEPS = 25  # from noise to codes, and back
 AT_ONCE = 4096  # points moved together
+MATCHING_DRAWS = 8192  # samples whose mean and spread are compared with those of the codes: 1 % is seen
 DENSITIES_AT_ONCE = 64  # each takes a Jacobian, latent_dim times the work and the memory of a velocity
 SMALLEST_STD = 1e-6  # a dimension that says nothing has none to divide by
 
@@ -80,7 +81,18 @@ class Flow:
         self._train(mu, logvar, progress)
         self.mean, self.std = self.mean.cpu(), self.std.cpu()
         self.velocity.requires_grad_(False).cpu()
+        self._match_moments()
         return self
+
+    def _match_moments(self) -> None:
+        """Move and stretch each dimension so that samples have the mean and the spread of the codes there.
+
+        A network that regresses velocities stops short of their extremes: in 128 dimensions its samples were 3 % too
+        narrow, which a sharp decoder shows.
+        """
+        y = (self.sample(MATCHING_DRAWS, torch.Generator().manual_seed(self.seed)) - self.mean) / self.std
+        std = self.std / y.std(0).clamp(min=0.1)  # where codes are all the same, samples may be, too
+        self.mean, self.std = self.mean - std * y.mean(0), std
 
     def _train(self, mu: Tensor, logvar: Tensor | None, progress: bool) -> None:
         noise = torch.Generator(mu.device).manual_seed(self.seed)

@@ -15,17 +15,19 @@ from accelerate import PartialState
 
 from . import checkpoints, data, devices, experiments, training
 from .errors import UserError
-from .evaluation import evaluate
+from .evaluation import all_images, evaluate, reconstruct_all
 from .experiments import Experiment
 from .files import atomic_write, make_folder, require_folder_of
 from .flow import Flow
 from .latent import attribute_direction, encode_dataset
 from .models import LatentModel
 from .priors import Gaussian, GaussianMixture
+from .sharpening import Sharpener
 
 METRICS = "metrics.json"
 COMPONENTS = 10  # of the mixture that is fitted to the codes
 HELD_OUT_CODES = 500  # validation images whose codes a run keeps
+SHARPENED_ON = 2_000  # training images whose power the sharpener learns
 
 
 def start(
@@ -108,7 +110,7 @@ def fit_statistics(
     flip: bool = False,
     flow_steps: int = 0,
 ) -> checkpoints.Statistics:
-    """Encode `ds` and fit what sampling and editing need: a Gaussian, a mixture, the attributes' directions.
+    """Encode `ds` and fit what painting needs: a Gaussian, a mixture, the attributes' directions, a sharpener.
 
     With `flip` the densities are fitted to the codes of the mirror images, too; with `flow_steps` a flow is one more.
     """
@@ -117,7 +119,13 @@ def fit_statistics(
     if flow_steps:
         fitted["flow"] = fit_flow(model, mu, logvar, flow_steps, progress)
     names, directions = _directions(mu[: len(ds)], ds)
-    return checkpoints.Statistics(fitted, float(sigma), names, directions)
+    return checkpoints.Statistics(fitted, float(sigma), names, directions, fit_sharpener(model, ds))
+
+
+def fit_sharpener(model: LatentModel, ds: data.Dataset) -> Sharpener:
+    """A sharpener for the images that the model decodes, from its reconstructions of the first 2,000 of `ds`."""
+    few = ds.subset(SHARPENED_ON)
+    return Sharpener().fit(all_images(few), reconstruct_all(model, few))
 
 
 def encode_for_priors(
@@ -139,17 +147,34 @@ def fit_flow(
     return Flow(steps).fit(mu.to(place), None if logvar is None else logvar.to(place), progress)
 
 
+def add_sharpener(name: str | Path, root: str | Path | None = None) -> None:
+    """Fit a sharpener to the training images of a run that is trained already, and add it to its statistics."""
+    run = checkpoints.run_folder(name)
+    model, ds = _model_and_its_images(name, root)
+    statistics = checkpoints.load_statistics(name)
+    statistics.sharpener = fit_sharpener(model, ds)
+    checkpoints.save_statistics(run, statistics)
+
+
 def add_flow(name: str | Path, steps: int, root: str | Path | None = None, progress: bool = True) -> None:
     """Fit a flow to the training images of a run that is trained already, and add it to its statistics and settings."""
     run = checkpoints.run_folder(name)
     experiment = experiments.read(run / experiments.CONFIG)
-    model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
-    model.to(PartialState().device, memory_format=torch.channels_last)
-    ds = data.load(experiment.dataset, experiment.size, "train", root, progress)
+    model, ds = _model_and_its_images(name, root, progress)
+    statistics = checkpoints.load_statistics(name)
     mu, logvar = encode_for_priors(model, ds, experiment.flip, progress)
     statistics.priors["flow"] = fit_flow(model, mu, logvar, steps, progress)
     checkpoints.save_statistics(run, statistics)
     experiments.write(dataclasses.replace(experiment, flow_steps=steps), run / experiments.CONFIG)
+
+
+def _model_and_its_images(
+    name: str | Path, root: str | Path | None, progress: bool = True
+) -> tuple[LatentModel, data.Dataset]:
+    """The model of a run where it is fastest, and the images that it was trained on."""
+    experiment = experiments.read(checkpoints.run_folder(name) / experiments.CONFIG)
+    model = checkpoints.load(name).to(PartialState().device, memory_format=torch.channels_last)
+    return model, data.load(experiment.dataset, experiment.size, "train", root, progress)
 
 
 def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Tensor]:

@@ -1,0 +1,119 @@
+"""The sharpener: its basis, its gains, and what it does to images whose means are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.fft import dctn
+
+from vaelib.errors import UserError
+from vaelib.sharpening import Sharpener, bands, cosines, from_cosines, power, radii, to_cosines
+
+SIZES = (32, 64, 128)
+
+
+def images(n: int = 6, size: int = 32, seed: int = 0) -> torch.Tensor:
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def filtered(x: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
+    return from_cosines(gains[radii(x.shape[-1])] * to_cosines(x))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_basis_is_orthogonal(size: int) -> None:
+    basis = cosines(size).double()
+    torch.testing.assert_close(basis @ basis.T, torch.eye(size, dtype=torch.double), atol=1e-5, rtol=0)
+
+
+def test_the_coefficients_are_those_of_scipy() -> None:
+    x = images(2)
+    expected = dctn(x.double().numpy(), axes=(-2, -1), norm="ortho")
+    np.testing.assert_allclose(to_cosines(x).numpy(), expected, atol=1e-5)
+
+
+def test_images_come_back_from_their_coefficients() -> None:
+    x = images()
+    torch.testing.assert_close(from_cosines(to_cosines(x)), x, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_coefficient_has_a_band(size: int) -> None:
+    assert radii(size).min() == 0
+    assert radii(size).max() == bands(size) - 1
+    assert radii(size)[3, 4] == 5
+
+
+def test_power_is_the_mean_square_of_a_band() -> None:
+    x = images(3)
+    c, band = to_cosines(x).double(), radii(32)
+    for radius in (0, 5, 44):
+        assert power(x)[radius].item() == pytest.approx(c[..., band == radius].square().mean().item(), rel=1e-5)
+
+
+def test_power_does_not_depend_on_how_many_images_are_transformed_together(monkeypatch) -> None:
+    whole = power(images(7))
+    monkeypatch.setattr("vaelib.sharpening.AT_ONCE", 3)
+    torch.testing.assert_close(power(images(7)), whole)
+
+
+def test_gains_undo_a_known_blur() -> None:
+    x = 0.4 + 0.2 * images(8)  # far from 0 and 1, so that nothing is clipped
+    blur = torch.linspace(1, 0.25, bands(32))
+    blurred = filtered(x, blur)
+    sharpener = Sharpener().fit(x, blurred)
+    torch.testing.assert_close(sharpener.gains, 1 / blur, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(sharpener(blurred), x, atol=1e-3, rtol=0)
+
+
+def test_sharpened_images_have_the_power_of_real_ones() -> None:
+    x, x_hat = 0.4 + 0.2 * images(50), 0.45 + 0.1 * images(50, seed=1)
+    torch.testing.assert_close(power(Sharpener().fit(x, x_hat)(x_hat)), power(x), rtol=1e-3, atol=1e-7)
+
+
+def test_what_is_not_blurred_is_left_alone() -> None:
+    x = images()
+    torch.testing.assert_close(Sharpener().fit(x, x)(x), x, atol=1e-5, rtol=0)
+
+
+def test_the_squared_error_of_a_conditional_mean_at_most_doubles() -> None:
+    """Where x_hat is E[x | z], gains g add (g - 1)² times its power to the error, less than the error itself."""
+    noise = torch.Generator().manual_seed(0)
+    share = torch.linspace(0.9, 0.1, bands(32))[radii(32)].sqrt()  # of each coefficient, known from the code
+    known, rest = (0.02 * torch.randn(400, 3, 32, 32, generator=noise) for _ in range(2))
+    mean = from_cosines(share * known)
+    x, x_hat = 0.5 + mean + from_cosines((1 - share.square()).sqrt() * rest), 0.5 + mean
+    before = (x - x_hat).square().mean()
+    after = (x - Sharpener().fit(x, x_hat)(x_hat)).square().mean()
+    predicted = 2 * (1 - share).mean() * 0.02**2  # |x - g x̂|² = 2 (1 - share) of each coefficient's variance
+    assert before < after <= 2 * before
+    assert after.item() == pytest.approx(predicted.item(), rel=0.02)
+
+
+def test_pixels_stay_between_black_and_white() -> None:
+    sharpener = Sharpener()
+    sharpener.gains = torch.full((bands(32),), 5.0)
+    sharpener.gains[0] = 1  # the mean stays
+    sharpened = sharpener(images())
+    assert sharpened.min() == 0
+    assert sharpened.max() == 1
+
+
+def test_nothing_painted_is_not_divided_by() -> None:
+    assert Sharpener().fit(images(), torch.zeros(6, 3, 32, 32)).gains.isfinite().all()
+
+
+def test_saved_and_made_again() -> None:
+    sharpener = Sharpener().fit(images(), images(seed=1))
+    again = Sharpener.from_tensors(sharpener.tensors())
+    assert torch.equal(again(images()), sharpener(images()))
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(UserError, match="0 images of 32 pixels"):
+        Sharpener().fit(images(0), images(0))
+    with pytest.raises(UserError, match="32 pixels and 6 reconstructions of 64"):
+        Sharpener().fit(images(), images(size=64))
+    with pytest.raises(UserError, match="not fitted to images of 64 pixels"):
+        Sharpener().fit(images(), images())(images(size=64))
