@@ -193,7 +193,7 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
 
     mse and psnr of reconstructions; of a VAE nll and kl in nats per image, bits per dimension, all under a Gaussian of
     that `sigma`, and active units; Fréchet distances in the features of the attribute network to as many
-    reconstructions and samples of every prior, and to training images.
+    reconstructions and samples of every prior, and to training images; sharpened: those of the same images sharpened.
     """
     held_out = held_out.subset(evaluation.MOST_IMAGES)
     x, x_hat = evaluation.all_images(held_out), evaluation.reconstruct_all(model, held_out)
@@ -203,9 +203,16 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
     unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
     statistics = runs.fit_statistics(model, unlabelled, sigma, progress=False)
     extractors = {"attributes": partial(attributes.features, attributes.load(device=model.device))}
-    sets = evaluation.image_sets(model, train_set, x, x_hat, statistics)
-    distances = comparison.distance_figures(evaluation.features_of(extractors, sets))
-    return figures | {"frechet": distances["frechet"]["attributes"], "best_prior": distances["best_prior"]}
+    sets = evaluation.finished(evaluation.image_sets(model, train_set, x, x_hat, statistics), statistics.sharpener)
+    features = evaluation.features_of(extractors, sets)
+    sharpened = distances(evaluation.with_finish(features))
+    return figures | distances(evaluation.without_finish(features)) | {"sharpened": sharpened}
+
+
+def distances(features: comparison.Features) -> dict:
+    """The Fréchet distances in the features of the attribute network, and the prior whose samples come nearest."""
+    figures = comparison.distance_figures(features)
+    return {"frechet": figures["frechet"]["attributes"], "best_prior": figures["best_prior"]}
 
 
 def likelihood_figures(model: VAE, held_out: data.Dataset, sigma: float) -> dict:

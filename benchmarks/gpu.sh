@@ -14,7 +14,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 : "${VAELIB_DATA:?must name the folder with the data}" "${OUT:?must name the folder for the results}"
 : "${RUNS:=celeba64 celeba64-ae celeba64-common-recipe celeba64-beta-0.1}"
-: "${RECORDS=celeba64-large celeba64-beta-0.01 celeba64-beta-0.001}"
+: "${RECORDS=celeba64-beta-0.01}"
 : "${DATASETS:=celeba}" "${EPOCHS:=80}" "${TRAINING_LIMIT:=330}" "${ABLATION_EPOCHS:=10}" "${ABLATION_LIMIT:=420}"
 export VAELIB_DATA PYTHONPATH=. PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2
 PYTHON=${PYTHON:-python3}

@@ -131,16 +131,23 @@ def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
     )
 
 
-def best(run: dict) -> float:
+def best(quality: dict) -> float:
     """The Fréchet distance of samples from the best prior."""
-    return run["quality"]["frechet"][comparison.samples_of(run["quality"]["best_prior"])]
+    return quality["frechet"][comparison.samples_of(quality["best_prior"])]
 
 
 def ratio(ours: dict, theirs: dict) -> dict:
-    """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each."""
-    title = comparison.RECONSTRUCTIONS
-    reconstructions = ours["quality"]["frechet"][title] / theirs["quality"]["frechet"][title]
-    return {title: reconstructions, "samples, best prior": best(ours) / best(theirs)}
+    """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each.
+
+    Then those of our sharpened samples over theirs as they are, which is what pythae paints, and over theirs sharpened.
+    """
+    title, ours, theirs = comparison.RECONSTRUCTIONS, ours["quality"], theirs["quality"]
+    return {
+        title: ours["frechet"][title] / theirs["frechet"][title],
+        "samples, best prior": best(ours) / best(theirs),
+        "samples, ours sharpened": best(ours["sharpened"]) / best(theirs),
+        "samples, both sharpened": best(ours["sharpened"]) / best(theirs["sharpened"]),
+    }
 
 
 def print_run(run: dict) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from ship import DATA, LICENCE
+from model_card import DATA, LICENCE
 
 from vaelib import attributes, data, records, runs
 from vaelib.files import atomic_write, make_folder

@@ -13,11 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vaelib import checkpoints
+from vaelib import checkpoints, experiments
 from vaelib.errors import UserError
 from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
+from vaelib.sharpening import Sharpener
 
 SHAPE = {"image_size": 32, "latent_dim": 5, "channels": [4, 8]}
 
@@ -271,6 +272,14 @@ def test_a_length_that_exceeds_the_file_is_refused(run):
         checkpoints.load(run)
 
 
+def test_an_experiment_that_has_no_run_is_no_unknown_name(monkeypatch):
+    monkeypatch.setattr(experiments, "names", lambda: ["untried"])
+    with pytest.raises(
+        UserError, match="untried is an experiment, and no run of it is shipped: `vaelib train untried`"
+    ):
+        checkpoints.load("untried")
+
+
 # Statistics
 
 
@@ -281,13 +290,19 @@ def statistics(dim=5):
     return checkpoints.Statistics(fitted, 0.0625, ["Smiling", "Eyeglasses"], mu[:2])
 
 
+def with_sharpener(dim=5):
+    known = statistics(dim)
+    known.sharpener = Sharpener().fit(*torch.rand(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    return known
+
+
 def with_flow(dim=5):
     known = statistics(dim)
     known.priors["flow"] = Flow(2, width=8, blocks=2).fit(torch.randn(60, dim, generator=torch.Generator()))
     return known
 
 
-@pytest.mark.parametrize("known", [statistics, with_flow])
+@pytest.mark.parametrize("known", [statistics, with_flow, with_sharpener])
 def test_statistics_come_back_bit_for_bit(run, known):
     saved = known()
     checkpoints.save_statistics(run, saved)
@@ -298,6 +313,25 @@ def test_statistics_come_back_bit_for_bit(run, known):
     for name, prior in saved.priors.items():
         assert type(again.priors[name]) is type(prior)
         assert_equal_state(again.priors[name].tensors(), prior.tensors())
+    assert (again.sharpener is None) == (saved.sharpener is None)
+    if saved.sharpener:
+        assert torch.equal(again.sharpener.gains, saved.sharpener.gains)
+
+
+@pytest.mark.parametrize(
+    ("gains", "fault"),
+    [
+        (torch.ones(44), r"gains is \(44,\) and should be \(45,\)"),
+        (torch.ones(45, dtype=torch.long), "gains is of torch.int64"),
+        (torch.full((45,), torch.inf), "gains is not finite"),
+    ],
+)
+def test_gains_that_do_not_fit_the_model_are_refused(run, gains, fault):
+    known = with_sharpener()
+    known.sharpener.gains = gains
+    checkpoints.save_statistics(run, known)
+    with pytest.raises(UserError, match=fault):
+        checkpoints.load_statistics(run)
 
 
 def test_statistics_without_attributes(run):

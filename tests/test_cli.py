@@ -10,6 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageChops
@@ -157,6 +158,30 @@ def test_many_images_are_decoded_in_batches(vaelib, trained, tmp_path, monkeypat
     assert Image.open(tmp_path / "samples.png").size == (2 * (25 * 34 + 2), 2 * (24 * 34 + 2))
 
 
+@pytest.mark.parametrize(
+    "words", [("generate", "-n", 9), ("reconstruct",), ("interpolate",), ("manipulate", "--attribute", "smiling")]
+)
+def test_pictures_are_sharpened_unless_they_are_wanted_plain(vaelib, trained, tmp_path, words):
+    verb, *options = words
+    assert vaelib(verb, trained, *options, "-o", "sharp.png")[0] == 0
+    assert vaelib(verb, trained, *options, "--plain", "-o", "plain.png")[0] == 0
+    sharp, plain = (np.asarray(Image.open(tmp_path / name)).astype(float) for name in ("sharp.png", "plain.png"))
+    assert sharp.shape == plain.shape and np.abs(sharp - plain).mean() > 0.5
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / checkpoints.STATISTICS).unlink()  # as in a run that is still in training
+    if verb == "reconstruct":
+        assert vaelib(verb, run, "-o", "early.png")[0] == 0
+        assert np.abs(np.asarray(Image.open(tmp_path / "early.png")) - plain).max() <= 1
+
+
+def test_a_picture_is_sharpened_by_the_gains_of_its_run(vaelib, trained, tmp_path):
+    assert vaelib("generate", trained, "-n", 4, "-o", "sharp.png")[0] == 0
+    model, statistics = checkpoints.load(trained), checkpoints.load_statistics(trained)
+    x = model.sample(4, statistics.prior("gmm"), torch.Generator().manual_seed(0))
+    expected = np.asarray(images.grid(statistics.sharpener(x), columns=2, scale=2)).astype(int)
+    assert np.abs(np.asarray(Image.open(tmp_path / "sharp.png")) - expected).max() <= 1
+
+
 def test_reconstruct_held_out_and_named_images(vaelib, trained, folder, tmp_path):
     one = next(folder.rglob("*.png"))
     assert vaelib("reconstruct", trained)[0] == 0
@@ -266,7 +291,6 @@ def test_unknown_names_are_answered_with_the_nearest(vaelib, trained, folder):
     refused(vaelib("train", "faces32", "--set", "model=VEA"), "VAE")
     refused(vaelib("manipulate", trained, "--attribute", "smilin"), "smiling")
     refused(vaelib("generate", "no-such-run"), "no-such-run")
-    refused(vaelib("generate", "celeba64-large"), "is an experiment", "`vaelib train celeba64-large`")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from vaelib import attributes, comparison, evaluation, experiments, inception, losses, tables
+from vaelib import attributes, comparison, evaluation, experiments, inception, losses, metrics, tables
 from vaelib.checkpoints import Statistics
 from vaelib.data import Dataset, download
 from vaelib.errors import UserError
 from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
+from vaelib.sharpening import Sharpener
 
 FACES = ["Smiling", "Eyeglasses", "Hat"]
 
@@ -41,7 +42,11 @@ def statistics(model, names=FACES, seed=0):
     mu = torch.randn(200, model.latent_dim, generator=noise(seed))
     fitted = {"gaussian": Gaussian().fit(mu), "gmm": GaussianMixture(2).fit(mu)}
     fitted["flow"] = Flow(3, width=8, blocks=1).fit(mu)
-    return Statistics(fitted, 0.2, list(names), torch.randn(len(names), model.latent_dim, generator=noise(1)))
+    directions = torch.randn(len(names), model.latent_dim, generator=noise(1))
+    x = evaluation.all_images(dataset(20, model.image_size, 2))
+    with torch.no_grad():
+        sharpener = Sharpener().fit(x, model.reconstruct(x))
+    return Statistics(fitted, 0.2, list(names), directions, sharpener)
 
 
 def small(kind=VAE, size=32):
@@ -100,6 +105,33 @@ def test_every_prior_has_its_distance_and_the_best_is_named(of_a_vae):
     assert distances[best] == min(distances[name] for name in samples)
     assert distances["training images"] < distances[best]  # the model is not trained
     assert best in of_a_vae["precision_recall"]["precision"] and best in of_a_vae["memorisation"]["ratio"]
+
+
+def test_what_is_painted_is_judged_once_more_when_it_is_sharpened(of_a_vae):
+    model, held_out = small(), dataset(40)
+    known, sharpened = statistics(model), of_a_vae["sharpened"]
+    x, x_hat = evaluation.all_images(held_out), known.sharpener(evaluation.reconstruct_all(model, held_out))
+    assert sharpened["mse"] == pytest.approx((x - x_hat).square().mean().item(), rel=1e-4)
+    assert set(sharpened) == {"mse", "psnr", "frechet", "best_prior", "precision_recall", "memorisation"}
+    look = metrics.PixelFeatures(64).fit(evaluation.all_images(dataset(90, seed=1)))
+    expected = metrics.frechet_distance(look(x_hat), look(x))
+    assert sharpened["frechet"]["pixels"]["reconstructions"] == pytest.approx(expected, rel=1e-3)
+    assert set(sharpened["frechet"]["pixels"]) == set(of_a_vae["frechet"]["pixels"])
+    for title, distance in sharpened["frechet"]["pixels"].items():
+        assert (distance == of_a_vae["frechet"]["pixels"][title]) == (title == "training images")
+
+
+def test_a_run_from_before_there_were_sharpeners_is_judged_as_it_is(of_a_vae):
+    model = small()
+    known = statistics(model)
+    known.sharpener = None
+    figures = evaluation.evaluate(model, dataset(90, seed=1), dataset(40), known)
+    assert figures == {key: value for key, value in of_a_vae.items() if key != "sharpened"}
+
+
+def test_edits_of_faces_are_judged_sharpened_too(of_faces):
+    assert list(of_faces["sharpened"]["edits"]) == list(of_faces["edits"])
+    assert of_faces["sharpened"]["edits"] != of_faces["edits"]
 
 
 def test_small_images_are_seen_in_pixels_alone(of_a_vae):

@@ -45,12 +45,20 @@ def experiment(epochs: int = 1):
 
 def run(reconstructions: float, **samples: float) -> dict:
     distances = {"reconstructions": reconstructions} | {f"samples, {name}": value for name, value in samples.items()}
-    return {"quality": {"frechet": distances, "best_prior": min(samples, key=samples.get)}}
+    sharpened = {"frechet": {title: value / 10 for title, value in distances.items()}, "best_prior": "gmm"}
+    return {
+        "quality": {"frechet": distances, "best_prior": min(samples, key=samples.get), "sharpened": sharpened},
+    }
 
 
 def test_ratios_are_those_of_reconstructions_and_of_the_best_prior_of_each():
     ours, theirs = run(30, normal=60, gmm=40), run(60, normal=80, gmm=100)
-    assert pythae_quality.ratio(ours, theirs) == {"reconstructions": 0.5, "samples, best prior": 0.5}
+    assert pythae_quality.ratio(ours, theirs) == {
+        "reconstructions": 0.5,
+        "samples, best prior": 0.5,
+        "samples, ours sharpened": 0.05,
+        "samples, both sharpened": 0.4,
+    }
 
 
 @pytest.mark.parametrize(

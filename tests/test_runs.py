@@ -9,6 +9,7 @@ import torch
 from vaelib import latent, runs
 from vaelib.data import Dataset
 from vaelib.models import VAE, AutoEncoder
+from vaelib.sharpening import power
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def test_with_flip_the_densities_are_fitted_to_mirror_images_too(pictures, kind)
     torch.testing.assert_close(statistics.priors["gaussian"].mean, (mu.mean(0) + mirrored.mean(0)) / 2)
     torch.testing.assert_close(statistics.directions[0], latent.attribute_direction(mu, pictures.attributes[:, 0]))
     assert (logvar is None) == (kind is AutoEncoder)
+
+
+def test_every_run_gets_a_sharpener(pictures):
+    model = small()
+    sharpener = runs.fit_statistics(model, pictures, 0.1, progress=False).sharpener
+    x = torch.from_numpy(pictures.images) / 255
+    with torch.no_grad():
+        x_hat = model.reconstruct(x)
+    torch.testing.assert_close(sharpener.gains, (power(x) / power(x_hat)).sqrt(), rtol=1e-3, atol=1e-3)
 
 
 def test_a_flow_is_fitted_where_one_is_asked_for(pictures):
