@@ -219,7 +219,9 @@ def test_the_record_of_an_experiment_tells_its_distances(of_a_vae, of_faces, mon
         (tmp_path / "faces64" / "metrics.json").write_text(record)
         told = experiments.describe("faces64")[-1]
         assert figures["features"][features] in told and "40 held-out images" in told
-        assert f"samples, gmm {figures['frechet'][features]['samples, gmm']:.3g}" in told
+        plain, sharpened = told.split("; sharpened: ")
+        for part, judged in ((plain, figures), (sharpened, figures["sharpened"])):
+            assert f"samples, gmm {judged['frechet'][features]['samples, gmm']:.3g}" in part
 
 
 # Comparison of sets

@@ -124,12 +124,16 @@ def _recorded(name: str, experiment: Experiment) -> str:
 
 
 def _distances(held_out: dict) -> str:
-    """The Fréchet distances of a record, in the most telling features that it has."""
-    for features in ("attributes", "pixels"):
-        if features in held_out["frechet"]:
-            values = ", ".join(f"{what} {value:.3g}" for what, value in held_out["frechet"][features].items())
-            return f", Fréchet distances in {held_out['features'][features]}: {values}"
-    return ""
+    """The Fréchet distances of a record, in the most telling features that it has, as it is and sharpened."""
+    features = next((name for name in ("attributes", "pixels") if name in held_out["frechet"]), None)
+    if features is None:
+        return ""
+    plain, *sharpened = (
+        ", ".join(f"{what} {value:.3g}" for what, value in figures["frechet"][features].items())
+        for figures in (held_out, held_out.get("sharpened"))
+        if figures
+    )
+    return f", Fréchet distances in {held_out['features'][features]}: " + "; sharpened: ".join([plain, *sharpened])
 
 
 def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
