@@ -9,7 +9,7 @@
 # small forms of RECORDS without their weights, and a log of everything. Packed images have 64 pixels:
 # celeba128 among the RECORDS needs CelebA's own.
 # Runs train side by side: a network of this size does not fill a large GPU.
-# For CIFAR-10: DATASETS=cifar10 RUNS="cifar10 cifar10-ae" RECORDS= EPOCHS=60 ABLATION_EPOCHS=0.
+# For CIFAR-10: DATASETS=cifar10 RUNS=cifar10 RECORDS= EPOCHS=60 ABLATION_EPOCHS=0.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 : "${VAELIB_DATA:?must name the folder with the data}" "${OUT:?must name the folder for the results}"

@@ -15,6 +15,7 @@ from results_markdown import figure, number, two_columns
 from results_models import prior_label
 from results_page import run_script, write_page
 from results_records import Record, Sources, read_sources
+from results_sharpening import PICTURE as SHARPENED
 from torch import Tensor
 
 from vaelib import checkpoints
@@ -31,7 +32,8 @@ HEAD = """% Written by book/gallery.py from the recorded files. Do not edit: mak
 
 What every recorded run paints, how it got there, and where its codes lie; {doc}`results` compares the runs in numbers.
 Everything shown was painted by a model. Where its training images are photographs, no original is shown, and nobody
-that the samples show exists.
+that the samples show exists. Pictures are as the decoder paints them, unless they are said to be sharpened
+({doc}`../notebooks/10-evaluating-and-beyond`).
 
 The figure of the codes has two parts. On the left are all coordinates of the codes together, beside the density of
 N(0, 1). On the right, dimension by dimension, is how far the codes of the images spread, and how wide the posterior of
@@ -122,10 +124,15 @@ def codes(run: Record, pictures: Path) -> list[str]:
             f"Left: a histogram of the codes' coordinates with the bell curve of N(0, 1). Right: the spread of each of "
             f"{len(spread)} dimensions over the images, from {number(spread.max().item())} down to "
             f"{number(spread.min().item())}{within}.",
-            f"The codes of {len(mu)} held-out images by `{run.name}`.",
+            f"The codes of {len(mu)} held-out images by `{run.name}`{by_another(run)}.",
             width=700,
         )
     ]
+
+
+def by_another(run: Record) -> str:
+    """Of which run codes and walks are, if they are not this one's own."""
+    return f", of another run of the same settings: {run.training['codes']}" if "codes" in run.training else ""
 
 
 def widths(logvar: Tensor) -> str:
@@ -138,23 +145,26 @@ def grids(run: Record) -> list[tuple[str, str, str]]:
     """The recorded pictures: file, what they are, and the command that makes more."""
     fitted = run.fitted(run.main_features) if run.main_features else None
     source = f"the {prior_label(fitted)} fitted to its codes" if fitted else "the density fitted to its codes"
-    option = f" --prior {fitted}" if fitted else ""
-    return [
+    generate = f"vaelib generate {run.place}"
+    fit = f"{generate} --prior {fitted}" if fitted else generate
+    pictures = [
         (
             "reconstructions",
             "reconstructions of held-out images, which are not shown",
-            f"vaelib reconstruct {run.place}",
+            f"vaelib reconstruct {run.place} --plain",
         ),
-        ("samples-normal", "samples from N(0, I)", f"vaelib generate {run.place} --prior normal"),
-        ("samples", f"samples from {source}", f"vaelib generate {run.place}{option}"),
+        ("samples-normal", "samples from N(0, I)", f"{generate} --prior normal --plain"),
+        ("samples", f"samples from {source}", f"{fit} --plain"),
     ]
+    sharpened = (Path(SHARPENED).stem, f"the same samples from {source}, sharpened", fit)
+    return [*pictures, *([sharpened] if (run.folder / SHARPENED).is_file() else [])]
 
 
 def grid(run: Record, picture: str, what: str, command: str) -> str:
     """The figure of one recorded picture."""
     return figure(
         f"fig-gallery-{run.slug}-{picture}",
-        f"../vaelib/shipped/{run.name}/{picture}.png",
+        f"../vaelib/shipped/{run.name}/{picture}.webp",
         f"A grid of small pictures that {run.name} has painted: {what}.",
         f"`{run.name}`: {what}. `{command}`",
     )
@@ -162,15 +172,15 @@ def grid(run: Record, picture: str, what: str, command: str) -> str:
 
 def walks(run: Record) -> list[str]:
     """The figure of the walks between held-out images, if they are recorded."""
-    if not (run.folder / "interpolations.png").is_file():
+    if not (run.folder / "interpolations.webp").is_file():
         return []
     return [
         figure(
             f"fig-gallery-{run.slug}-interpolations",
-            f"../vaelib/shipped/{run.name}/interpolations.png",
+            f"../vaelib/shipped/{run.name}/interpolations.webp",
             f"Rows of small pictures that {run.name} has painted, each turning step by step from one image to another.",
-            f"`{run.name}`: walks along an arc (slerp) between the codes of held-out images. "
-            f"`vaelib interpolate {run.place}`",
+            f"`{run.name}`: walks along an arc (slerp) between the codes of held-out images{by_another(run)}. "
+            f"`vaelib interpolate {run.place} --plain`",
         )
     ]
 

@@ -3,11 +3,13 @@
 Every record is optional: a section is there if its record is, and the end of the page lists what is not. The records:
 
     vaelib/shipped/NAME/     config.toml, history.csv, metrics.json and three pictures, by `vaelib train`, `vaelib
-                             evaluate` and benchmarks/ship.py
+                             evaluate` and benchmarks/ship.py; where there are weights, also the statistics, which
+                             hold the gains of the sharpener, and samples-sharpened.webp
     benchmarks/recorded/
         throughput-*.json    by benchmarks/throughput.py
         ablation.json        by benchmarks/ablation.py
         pythae-quality.json  by benchmarks/pythae_quality.py
+        sharpening.json      by benchmarks/sharpening.py
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from functools import partial
 from pathlib import Path
 
 import results_benchmarks
+import results_judges
 import results_measurements
 import results_models
 import results_rate
+import results_sharpening
 from results_markdown import number
 from results_page import run_script, write_page
 from results_records import Record, Sources, read_sources
@@ -60,23 +64,30 @@ def write(sources: Sources, page: Path, pictures: Path) -> None:
 def blocks(sources: Sources, pictures: Path) -> list[str]:
     """The paragraphs, tables and figures of the page."""
     celeba = sources.of("celeba")
-    main = sources.run(MAIN)
+    main, recipe = sources.run(MAIN), sources.run(COMMON_RECIPE)
     return [
         HEAD,
         *brief(sources),
         *results_models.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", results_models.side_by_side(celeba, "celeba")),
+        *results_sharpening.section(celeba, main, recipe, pictures),
+        *results_judges.judges(sources.sharpening),
         *results_benchmarks.pythae(sources.pythae),
         *results_rate.rate_distortion(celeba, pictures),
         *results_benchmarks.ablation(sources.ablation),
         *results_measurements.edits(celeba, main, pictures),
-        *section("CIFAR-10", results_models.side_by_side(sources.of("cifar10"), "cifar10")),
-        *section("Drawn faces", results_models.side_by_side(sources.of("faces"), "faces")),
-        *section("Drawn objects", results_models.side_by_side(sources.of("objects"), "objects")),
+        *section("CIFAR-10", of_dataset(sources.of("cifar10"), "cifar10")),
+        *section("Drawn faces", of_dataset(sources.of("faces"), "faces")),
+        *section("Drawn objects", of_dataset(sources.of("objects"), "objects")),
         *results_measurements.judge(sources.judge, pictures),
         *results_benchmarks.throughput(sources.throughput),
         *missing(sources),
     ]
+
+
+def of_dataset(runs: list[Record], dataset: str) -> list[str]:
+    """The tables of a data set: of images as the models paint them, then sharpened."""
+    return [*results_models.side_by_side(runs, dataset), *results_sharpening.of_dataset(runs, dataset)]
 
 
 def section(title: str, content: list[str]) -> list[str]:
@@ -90,6 +101,7 @@ def brief(sources: Sources) -> list[str]:
     lines = []
     if run and run.evaluation:
         lines += [nearness(run), *([against(run, recipe)] if recipe and recipe.evaluation else [])]
+        lines += results_sharpening.in_brief(run, recipe)
         lines += results_benchmarks.against_pythae(sources.pythae)
         lines += edit_lines(run)
     return ["## In brief", "\n".join(f"- {line}" for line in lines)] if lines else []

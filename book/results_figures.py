@@ -20,6 +20,7 @@ PADDING = 2  # pixels of white around each image in the pictures of a record
 SHOWN = 6  # images in a row of samples
 SKIPPED = 20  # one in so many epochs, from the first on, is left out of the training curves
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":")
 LEAKAGE = 0.1  # the mean change of the other attributes that an edit may cause
 
 
@@ -75,6 +76,17 @@ def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
     axes[1].set(xlabel="dimension, by spread", ylabel="standard deviation", ylim=(0, None))
     for ax in axes:
         ax.legend()
+    return fig
+
+
+def gains(gains_of: dict[str, Tensor], sizes: dict[str, int]) -> Figure:
+    """Gains (F,) of each run by its name against spatial frequency; `sizes` are those of the images."""
+    fig, ax = plt.subplots(figsize=(6.4, 3))
+    for (name, values), style in zip(gains_of.items(), LINES * len(gains_of), strict=False):
+        ax.plot(np.arange(len(values)) / sizes[name], values, style, label=name)
+    ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+    ax.set(xlabel="spatial frequency (1: stripes one pixel wide)", ylabel="gain", ylim=(0, None))
+    ax.legend()
     return fig
 
 

@@ -75,7 +75,7 @@ def four_ways_figure(ae: Record, vae: Record, features: str, pictures: Path) -> 
     """A row of samples for each of the four."""
     rows = {
         f"{label},\n{prior}": (run, picture)
-        for prior, picture in (("N(0, I)", "samples-normal.png"), ("fitted prior", "samples.png"))
+        for prior, picture in (("N(0, I)", "samples-normal.webp"), ("fitted prior", "samples.webp"))
         for label, run in (("autoencoder", ae), ("VAE", vae))
     }
     figures.save(figures.sample_rows(rows), pictures / "four-ways.png")
@@ -90,9 +90,8 @@ def four_ways_figure(ae: Record, vae: Record, features: str, pictures: Path) -> 
         f"distances of {distances[0]} and {distances[1]}; from fitted priors, at {distances[2]} and {distances[3]}.",
         f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior fitted to their codes that came "
         f"nearest to held-out images ({' and '.join(map(prior_label, fitted))}). "
-        f"No one shown exists. `vaelib generate {ae.place} --prior normal` draws more. Trained by `{ae.command}` "
-        f"({ae.cost}) "
-        f"and `{vae.command}` ({vae.cost}).",
+        f"No one shown exists. `vaelib generate {ae.place} --prior normal --plain` draws more. Trained by "
+        f"`{ae.command}` ({ae.cost}) and `{vae.command}` ({vae.cost}).",
         width=593,
     )
 

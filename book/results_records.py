@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -22,16 +22,18 @@ from vaelib.records import HISTORY
 METRICS = "metrics.json"
 JUDGE = "attributes64"
 DATASETS = ("celeba", "cifar10", "faces", "objects")  # the order in which the page shows them
-PICTURES = ("samples.png", "samples-normal.png", "reconstructions.png")
+PICTURES = ("samples.webp", "samples-normal.webp", "reconstructions.webp")
 # What the records must say.
 TRAINING = ("train_images", "epochs", "seconds", "images_per_second", "hardware", "seed", "versions")
 EVALUATION = (
     *("dataset", "split", "crop", "size", "images", "samples", "seed", "mse", "psnr"),
     *("features", "frechet", "best_prior", "precision_recall"),
 )
+SHARPENED = ("mse", "psnr", "frechet", "best_prior", "precision_recall")  # of an evaluation, if it has such a part
 CURVES = ("epoch", "train_nll", "valid_nll", "train_kl", "valid_kl")
 THROUGHPUT = ("experiment", "dataset", "rounds", "hardware")
 RUNS = ("runs",)
+JUDGES = ("judges", "setting", "hardware", "versions", "seconds", "seed")
 ADVICE = "restore the file from git, or make it again"
 
 
@@ -92,6 +94,12 @@ class Record:
         return min(fitted, key=lambda prior: distances[comparison.samples_of(prior)], default=None)
 
     @property
+    def sharpened(self) -> Record | None:
+        """The same run with the figures of what it paints once it is sharpened; None if that was not measured."""
+        figures = self.evaluation.get("sharpened")
+        return replace(self, evaluation=self.evaluation | figures) if figures else None
+
+    @property
     def main_features(self) -> str | None:
         """The most telling features that it was measured in."""
         return next(iter(self.evaluation.get("frechet", {})), None)
@@ -106,6 +114,7 @@ class Sources:
     throughput: dict[str, dict]
     ablation: dict | None
     pythae: dict | None
+    sharpening: dict | None
     missing: list[str]
 
     def of(self, dataset: str) -> list[Record]:
@@ -146,7 +155,10 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         missing.append("No throughput is recorded.")
     ablation = optional(recorded / "ablation.json", RUNS, "No ablation is recorded.", missing)
     pythae = optional(recorded / "pythae-quality.json", RUNS, "The quality of pythae's VAE is not recorded.", missing)
-    return Sources(runs, judge, throughput, ablation, pythae, missing)
+    sharpening = optional(
+        recorded / "sharpening.json", JUDGES, "No other judge than the attribute network is recorded.", missing
+    )
+    return Sources(runs, judge, throughput, ablation, pythae, sharpening, missing)
 
 
 def read_run(folder: Path, missing: list[str]) -> Record:
@@ -159,6 +171,7 @@ def read_run(folder: Path, missing: list[str]) -> Record:
         evaluation = {}
     else:
         require(folder / METRICS, evaluation, EVALUATION)
+        require(folder / METRICS, evaluation.get("sharpened") or SHARPENED, SHARPENED)
     lost = [name for name in PICTURES if not (folder / name).is_file()]
     if lost:
         raise UserError(f"{folder} lacks {', '.join(lost)}: {ADVICE}.")

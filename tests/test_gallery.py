@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_every_picture_is_there_and_described() -> None:
 
 def test_what_has_no_record_is_left_out(tmp_path: Path) -> None:
     shutil.copytree(gallery.SHIPPED / "faces32", tmp_path / "shipped" / "faces32")
-    for name in ("codes.safetensors", "interpolations.png", "training.webp"):
+    for name in ("codes.safetensors", "interpolations.webp", "training.webp"):
         (tmp_path / "shipped" / "faces32" / name).unlink()
     gallery.write(read_sources(tmp_path / "shipped", tmp_path), tmp_path / "gallery.md", tmp_path / "pictures")
     page = (tmp_path / "gallery.md").read_text()
@@ -78,3 +79,34 @@ def test_an_autoencoder_has_codes_without_widths() -> None:
         for name in ("celeba64-ae", "faces32")
     }
     assert "width" in of["faces32"] and "width" not in of["celeba64-ae"]
+
+
+def captions(page: str, part: str) -> list[str]:
+    """The captions of the figures whose names end so."""
+    return re.findall(rf"^:name: fig-gallery-\S+-{part}\n(?::.*\n)*\n(.*)$", page, re.MULTILINE)
+
+
+def test_a_command_paints_what_its_picture_shows() -> None:
+    page = gallery.PAGE.read_text()
+    for part in ("reconstructions", "samples-normal", "samples", "interpolations"):
+        found = captions(page, part)
+        assert found and all(caption.endswith(" --plain`") for caption in found), part
+    assert all("sharpened" in caption and "--plain" not in caption for caption in captions(page, "samples-sharpened"))
+
+
+def test_sharpened_samples_hang_beside_the_plain_ones_where_they_are(sources: Sources, tmp_path: Path) -> None:
+    run = sources.run("celeba64")
+    assert [picture for picture, *_ in gallery.grids(run)][-2:] == ["samples", "samples-sharpened"]
+    *_, (_, _, plain), (_, what, sharp) = gallery.grids(run)
+    assert plain == f"{sharp} --plain" and what.endswith(", sharpened")
+    assert "sharpened" not in str(gallery.grids(replace(run, folder=tmp_path)))
+
+
+def test_codes_and_walks_of_another_run_say_so(sources: Sources, tmp_path: Path) -> None:
+    run, other = sources.run("faces32"), "12 epochs in 500 s on an abacus"
+    own = replace(run, training={key: value for key, value in run.training.items() if key != "codes"})
+    borrowed = replace(run, training=run.training | {"codes": other})
+    for made in (lambda of: gallery.codes(of, tmp_path), gallery.walks):
+        assert f", of another run of the same settings: {other}." in made(borrowed)[0]
+        assert "another run" not in made(own)[0]
+    assert other not in gallery.curves(borrowed) + gallery.card(borrowed)
