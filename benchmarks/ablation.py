@@ -203,10 +203,10 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
     unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
     statistics = runs.fit_statistics(model, unlabelled, sigma, progress=False)
     extractors = {"attributes": partial(attributes.features, attributes.load(device=model.device))}
-    sets = evaluation.finished(evaluation.image_sets(model, train_set, x, x_hat, statistics), statistics.sharpener)
-    features = evaluation.features_of(extractors, sets)
-    sharpened = distances(evaluation.with_finish(features))
-    return figures | distances(evaluation.without_finish(features)) | {"sharpened": sharpened}
+    sets = evaluation.image_sets(model, train_set, x, x_hat, statistics)
+    features = evaluation.features_of(extractors, evaluation.with_sharpened(sets, statistics.sharpener))
+    sharpened = distances(evaluation.sharpened_features(features))
+    return figures | distances(evaluation.plain_features(features)) | {"sharpened": sharpened}
 
 
 def distances(features: comparison.Features) -> dict:

@@ -51,12 +51,12 @@ DATA = {
     "objects": "{train} objects of ten classes that vaelib draws itself; validated on {valid} others.",
 }
 ETHICS = {
-    "celeba": "The images show celebrities, who were never asked; a code decodes to a blurred likeness of one of them. "
-    "They are no sample of people at large (three quarters of the training images are labelled Young), and the labels "
-    "say what annotators thought they saw ('Attractive', 'Male'). The model repeats all of that. It is not fit to "
-    "identify, judge or imitate a person, and an edit along an attribute's direction changes whatever goes along with "
-    "that attribute in these data.",
-    "cifar10": "Its samples are blurred pictures, of no use outside of a lesson.",
+    "celeba": "The images show celebrities, who were never asked; a code decodes to a likeness of one of them, blurred "
+    "or sharpened. They are no sample of people at large (three quarters of the training images are labelled Young), "
+    "and the labels say what annotators thought they saw ('Attractive', 'Male'). The model repeats all of that. It is "
+    "not fit to identify, judge or imitate a person, and an edit along an attribute's direction changes whatever goes "
+    "along with that attribute in these data.",
+    "cifar10": "Its samples are small and vague pictures, of no use outside of a lesson.",
     "faces": "No person was ever depicted: the faces are drawn from random numbers.",
     "objects": "Its samples are toys, of no use outside of a lesson.",
 }
@@ -90,7 +90,7 @@ def card(folder: Path, metrics: dict, prior: str, codes: int | None) -> str:
         licence=LICENCE[experiment.dataset],
         torch=training["versions"]["torch"],
         note=f" {training['note']}" if "note" in training else "",
-        sharpened=f" `{SHARPENED}` the same after a sharpener," if (folder / SHARPENED).is_file() else "",
+        sharpened=f" `{SHARPENED}` the same sharpened," if (folder / SHARPENED).is_file() else "",
         sharpened_picture=f" ![the same, sharpened]({SHARPENED})" if (folder / SHARPENED).is_file() else "",
         animation=animated(folder, training),
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
@@ -105,7 +105,7 @@ def animated(folder: Path, training: dict) -> str:
         return ""
     if "animation" not in training:
         return f" `{ANIMATION}` shows the epochs."
-    too = " Of that run are the codes and the walks, too." if "codes" in training else ""
+    too = " The codes and the walks are that run's, too." if "codes" in training else ""
     return f" `{ANIMATION}` shows the epochs of another run of these settings, {training['animation']}.{too}"
 
 

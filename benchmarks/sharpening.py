@@ -4,8 +4,8 @@
 
 Judges what the shipped models of CelebA paint, plain and sharpened, by several networks: the attribute network that
 `vaelib evaluate` asks, one of other layers that is trained here from other random weights, and one that has not been
-trained at all. White noise, which makes no picture better, is judged beside them: where a judge applauds that as well,
-its applause for sharp images says little.
+trained at all. White noise, which makes no picture better, is judged beside them, as much of it as costs the same
+squared error: where a judge applauds that as well, its applause for sharp images says little.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from torch import Tensor
 from vaelib import attributes, checkpoints, comparison, data, evaluation, metrics, runs
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, require_folder_of
+from vaelib.sharpening import Sharpener
 
 RECORD = Path(__file__).parent / "recorded" / "sharpening.json"
 OTHER_CHANNELS = (24, 48, 96, 192, 384)  # of the judge that is trained here
-NOISE = 0.02  # standard deviation, of pixels in [0, 1]
 MODELS = {"celeba64": "flow", "celeba64-common-recipe": "gmm"}  # and the prior that each is sampled from
 
 
@@ -37,6 +37,8 @@ def main() -> None:
     arguments = parse_arguments()
     try:
         require_folder_of(arguments.output)
+        if arguments.epochs < 1:
+            raise UserError(f"epochs is {arguments.epochs}: the other judge needs at least 1 to learn anything.")
         record = judged(arguments.epochs, arguments.seed)
     except UserError as error:
         print(f"sharpening: {error}", file=sys.stderr)
@@ -50,7 +52,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """For how long to train the other judge."""
     parser = argparse.ArgumentParser(description="Sharpened images before several judges.")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1, help="of the judges that are not shipped, and of the noise")
     parser.add_argument("--output", type=Path, default=RECORD, help="the JSON file of the record")
     return parser.parse_args()
@@ -63,12 +65,13 @@ def judged(epochs: int, seed: int) -> dict:
     started = time.perf_counter()
     judges = judges_of(train, valid, epochs, seed)
     extractors = {name: partial(attributes.features, network) for name, (network, _) in judges.items()}
-    features = evaluation.features_of(extractors, image_sets(train, held_out, seed))
+    noise: dict[str, float] = {}
+    features = evaluation.features_of(extractors, image_sets(train, held_out, seed, noise))
     return {
         "setting": evaluation.setting(held_out),
         "seed": seed,
         "epochs": epochs,
-        "noise": NOISE,
+        "noise": noise,
         "judges": {
             name: {"about": about, "distances": distances(features[name])} for name, (_, about) in judges.items()
         },
@@ -98,26 +101,40 @@ def judges_of(
     }
 
 
-def image_sets(train: data.Dataset, held_out: data.Dataset, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """Real images; then of each model its reconstructions and samples, as they are, sharpened, and with noise."""
-    yield comparison.HELD_OUT, evaluation.all_images(held_out)
-    yield comparison.TRAINING, evaluation.all_images(train.subset(len(held_out)))
+def image_sets(
+    train: data.Dataset, held_out: data.Dataset, seed: int, noise: dict[str, float]
+) -> Iterator[tuple[str, Tensor]]:
+    """Real images; then of each model its reconstructions and samples, as they are, sharpened, and with noise.
+
+    `noise` is told the standard deviation that was given to the images of each model.
+    """
+    x = evaluation.all_images(held_out)
+    yield comparison.HELD_OUT, x
+    yield comparison.TRAINING, evaluation.all_images(train.subset(len(x)))
     for name, prior in MODELS.items():
         model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
+        x_hat = evaluation.reconstruct_all(model, held_out)
+        noise[name] = noise_at_the_same_price(x, x_hat, statistics.sharpener)
         painted = {
-            comparison.RECONSTRUCTIONS: evaluation.reconstruct_all(model, held_out),
-            comparison.samples_of(prior): evaluation.sample_all(model, len(held_out), statistics.priors[prior]),
+            comparison.RECONSTRUCTIONS: x_hat,
+            comparison.samples_of(prior): evaluation.sample_all(model, len(x), statistics.priors[prior]),
         }
         for title, images in painted.items():
             yield f"{name}: {title}", images
             yield f"{name}: {title}, sharpened", statistics.sharpener(images)
-            yield f"{name}: {title}, noise of {NOISE:g}", with_noise(images, seed)
+            yield f"{name}: {title}, noise at the same price", with_noise(images, noise[name], seed)
 
 
-def with_noise(images: Tensor, seed: int) -> Tensor:
-    """The images with white noise, clipped to [0, 1]."""
+def noise_at_the_same_price(x: Tensor, x_hat: Tensor, sharpener: Sharpener) -> float:
+    """The standard deviation of white noise that costs reconstructions as much squared error as sharpening does."""
+    plain, sharpened = ((x - painted).square().mean() for painted in (x_hat, sharpener(x_hat)))
+    return (sharpened - plain).clamp(min=0).sqrt().item()
+
+
+def with_noise(images: Tensor, strength: float, seed: int) -> Tensor:
+    """The images with white noise of that standard deviation, clipped to [0, 1]."""
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-    return (images + NOISE * noise).clamp(0, 1)
+    return (images + strength * noise).clamp(0, 1)
 
 
 def distances(features: dict[str, Tensor]) -> dict[str, float]:

@@ -22,10 +22,12 @@ as well, if it has none.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -59,8 +61,10 @@ def main() -> None:
     try:
         if arguments.flow_steps is not None:
             runs.add_flow(arguments.run, arguments.flow_steps)
+        if arguments.animation:
+            require_same_settings(arguments.run, arguments.animation)
         if arguments.animation and not (arguments.run / checkpoints.MODEL).is_file():
-            complete(arguments.run, arguments.animation)
+            complete(arguments.run, arguments.folder, arguments.animation)
         else:
             ship(arguments.run, arguments.folder, arguments.record_only, arguments.note, arguments.animation)
     except UserError as error:
@@ -80,7 +84,7 @@ def ship(
             shutil.copy(run / name, folder / name)
     metrics = noted(folder / runs.METRICS, {"note": note, "animation": animation and cost_of(animation)})
     write_animation(animation or run, folder)
-    prior = best_prior(statistics, metrics)
+    prior = best_prior(statistics.priors, metrics)
     if record_only:
         write_pictures(folder, decoded(checkpoints.load(run), statistics, prior, codes))
         save_codes(folder, codes)
@@ -94,26 +98,35 @@ def ship(
     require_small(folder)
 
 
-def complete(record: Path, other: Path) -> None:
+def require_same_settings(run: Path, other: Path) -> None:
+    """Raise `UserError` unless the other run has an animation and all settings of `run` that tell what is learned."""
+    if not (other / records.ANIMATION).is_file():
+        raise UserError(f"{other} holds no {records.ANIMATION}: train the run to its end first.")
+    ours, theirs = (
+        dataclasses.replace(experiments.read(folder / experiments.CONFIG), epochs=1, seed=0, flow_steps=0)
+        for folder in (run, other)
+    )
+    if ours != theirs:
+        raise UserError(f"{other} is no run of the settings of {run}: name one of the same experiment.")
+
+
+def complete(run: Path, folder: Path, other: Path) -> None:
     """Give a record without weights the animation of another run of its settings, and that one's codes and walks.
 
-    Codes that the record has already are its own, and stay.
+    Codes that the record has already are its own, and stay. Raises `UserError` if `folder` is not the record itself.
     """
+    if run.resolve() != folder.resolve():
+        raise UserError(f"{run} holds no {checkpoints.MODEL}, and a record is completed where it is: name it twice.")
     notes = {"animation": cost_of(other)}
-    write_animation(other, record)
-    if not (record / checkpoints.CODES).is_file():
+    write_animation(other, folder)
+    if not (folder / checkpoints.CODES).is_file():
         notes["codes"] = cost_of(other)
-        codes = codes_of(other)
-        save_codes(record, codes)
-        with torch.no_grad():
-            walked = checkpoints.load(other).decode(
-                walks(codes.mu, *WALKS[experiments.read(other / experiments.CONFIG).size])
-            )
-        write_pictures(record, {INTERPOLATIONS: walked})
-    metrics = noted(record / runs.METRICS, notes)
-    fitted = metrics["evaluation"]["best_prior"]
-    write(record / "README.md", card(record, metrics, fitted, None))
-    require_small(record)
+        model, codes = checkpoints.load(other), codes_of(other)
+        save_codes(folder, codes)
+        write_pictures(folder, {INTERPOLATIONS: decoded_walks(model, codes)})
+    metrics = noted(folder / runs.METRICS, notes)
+    write(folder / "README.md", card(folder, metrics, best_prior(checkpoints.PRIORS, metrics), None))
+    require_small(folder)
 
 
 def noted(path: Path, notes: dict[str, str | None]) -> dict:
@@ -154,11 +167,11 @@ def codes_of(run: Path) -> checkpoints.Codes:
     return runs.encode_held_out(checkpoints.load(run), data.load(experiment.dataset, experiment.size, "valid"))
 
 
-def best_prior(statistics: checkpoints.Statistics, metrics: dict) -> str:
-    """The fitted prior whose samples came nearest to the held-out images; the last one if that was not measured."""
+def best_prior(priors: Iterable[str], metrics: dict) -> str:
+    """Of fitted priors, the one whose samples came nearest to held-out images; the last one if none was measured."""
     frechet = metrics.get("evaluation", {}).get("frechet", {})
     distances = next(iter(frechet.values()), {})  # in the first, most telling features
-    return min(reversed(statistics.priors), key=lambda name: distances.get(f"samples, {name}", math.inf))
+    return min(reversed(list(priors)), key=lambda name: distances.get(f"samples, {name}", math.inf))
 
 
 @torch.no_grad()
@@ -173,8 +186,14 @@ def decoded(
         SHARPENED: statistics.sharpener(samples),
         FROM_NORMAL: model.sample(n, generator=torch.Generator().manual_seed(0)),
         RECONSTRUCTIONS: model.decode(codes.mu[:n]),
-        INTERPOLATIONS: model.decode(walks(codes.mu, *WALKS[model.image_size])),
+        INTERPOLATIONS: decoded_walks(model, codes),
     }
+
+
+@torch.no_grad()
+def decoded_walks(model: LatentModel, codes: checkpoints.Codes) -> Tensor:
+    """The images of the walks between the first of the codes, (N, 3, H, W) in [0, 1]."""
+    return model.decode(walks(codes.mu, *WALKS[model.image_size]))
 
 
 def walks(mu: Tensor, steps: int, count: int) -> Tensor:

@@ -132,7 +132,9 @@ def codes(run: Record, pictures: Path) -> list[str]:
 
 def by_another(run: Record) -> str:
     """Of which run codes and walks are, if they are not this one's own."""
-    return f", of another run of the same settings: {run.training['codes']}" if "codes" in run.training else ""
+    return (
+        f"; they are another run's, of the same settings ({run.training['codes']})" if "codes" in run.training else ""
+    )
 
 
 def widths(logvar: Tensor) -> str:

@@ -213,8 +213,8 @@ def against_pythae(record: dict | None) -> list[str]:
     return [
         f"Trained for {run['training']['epochs']} epochs only, as long as its rival, the recipe gives samples that are "
         f"{number(run['ratio']['samples, best prior'])} times as far as those of *{run['variant']}*, each from its "
-        f"best prior; sharpened, {number(run['ratio']['samples, ours sharpened'])} times as far as those, and "
-        f"{number(run['ratio']['samples, both sharpened'])} times as far as those sharpened, too "
-        "({numref}`tab-results-pythae`)."
+        f"best prior ({{numref}}`tab-results-pythae`). Sharpened, they are "
+        f"{number(run['ratio']['samples, ours sharpened'])} times as far as the rival's, and "
+        f"{number(run['ratio']['samples, both sharpened'])} times where the rival's are sharpened as well."
         for run in compared
     ]

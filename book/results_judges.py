@@ -9,7 +9,7 @@ from results_models import setting_of
 
 from vaelib import comparison
 
-SHARPENED, NOISE = "sharpened", "noise of "  # what the name of a set ends in, after a comma
+SHARPENED, NOISE = "sharpened", "noise"  # what the name of a set ends in, after a comma
 NAME = "tab-results-judges"
 
 
@@ -21,7 +21,7 @@ def judges(record: dict | None) -> list[str]:
     items = [f"- *{name}*, {judge['about']}: {verdict(seen_by[name])}." for name, judge in record["judges"].items()]
     return [
         "### Other judges",
-        f"{applause(seen_by)} {{numref}}`{NAME}` asks {len(seen_by)}, of the same images:",
+        f"{applause(seen_by)} In {{numref}}`{NAME}` several look at the same images:",
         "\n".join(items),
         judges_table(record, seen_by),
     ]
@@ -71,10 +71,17 @@ def verdict(distances: dict[str, float]) -> str:
 def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
     """Sets of images down, judges across."""
     titles = dict.fromkeys(title for distances in seen_by.values() for title in distances)
-    rows = [[title, *(number(distances.get(title)) for distances in seen_by.values())] for title in titles]
+    rows = [
+        [title, *(number(distances[title] / distances[comparison.TRAINING]) for distances in seen_by.values())]
+        for title in titles
+    ]
+    units = ", ".join(f"{distances[comparison.TRAINING]:.2g}" for distances in seen_by.values())
+    strengths = ", ".join(f"{name} {number(strength)}" for name, strength in record["noise"].items())
     caption = (
-        f"Fréchet distances to held-out images in the last features of each judge, smaller is better. Compare within a "
-        f"column. Samples are from the prior that is named, *{comparison.TRAINING}* the standard. "
+        f"Fréchet distances to held-out images in the last features of each judge, smaller is better; each column in "
+        f"units of what {comparison.TRAINING} get, {units}. Below 1 may be reconstructions, which share the content of "
+        "the images that they are compared with. Samples are from the prior that is named. White noise costs as much "
+        f"squared error of reconstructions as sharpening does; its standard deviation: {strengths}. "
         f"{setting_of(record['setting'])}. {record['hardware']}, torch {record['versions']['torch']}, seed "
         f"{record['seed']}, {number(record['seconds'] / 60)} min. Repeat it: `{command(record)}`."
     )

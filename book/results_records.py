@@ -155,6 +155,8 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         missing.append("No throughput is recorded.")
     ablation = optional(recorded / "ablation.json", RUNS, "No ablation is recorded.", missing)
     pythae = optional(recorded / "pythae-quality.json", RUNS, "The quality of pythae's VAE is not recorded.", missing)
+    for run in pythae["runs"] if pythae else ():
+        require(recorded / "pythae-quality.json", run["quality"], ["sharpened"])
     sharpening = optional(
         recorded / "sharpening.json", JUDGES, "No other judge than the attribute network is recorded.", missing
     )
@@ -171,7 +173,8 @@ def read_run(folder: Path, missing: list[str]) -> Record:
         evaluation = {}
     else:
         require(folder / METRICS, evaluation, EVALUATION)
-        require(folder / METRICS, evaluation.get("sharpened") or SHARPENED, SHARPENED)
+        if "sharpened" in evaluation:
+            require(folder / METRICS, evaluation["sharpened"], SHARPENED)
     lost = [name for name in PICTURES if not (folder / name).is_file()]
     if lost:
         raise UserError(f"{folder} lacks {', '.join(lost)}: {ADVICE}.")

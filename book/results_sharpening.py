@@ -38,7 +38,8 @@ def in_brief(run: Record, recipe: Record | None) -> list[str]:
     times = best_distance(sharp, features) / sharp.distance(features, comparison.RECONSTRUCTIONS)
     line = (
         f"Sharpened, samples of `{run.name}` from its best prior ({prior_label(sharp.evaluation['best_prior'])}) are "
-        f"{number(times)} times as far from held-out faces as its sharpened reconstructions are "
+        f"{number(times)} times as far from held-out faces as its sharpened reconstructions are, and "
+        f"{number(best_distance(sharp, features) / best_distance(run, features))} times as far as they were before "
         "({numref}`tab-results-celeba-sharpened`)."
     )
     return [line, *([against(sharp, recipe)] if recipe and recipe.evaluation else [])]
@@ -71,9 +72,9 @@ def section(runs: list[Record], main: Record | None, recipe: Record | None, pict
         "blurred. Once the training is over, a *sharpener* gives that power back. It multiplies each spatial frequency "
         f"by one gain, fitted to the power of {SHARPENED_ON:,} training images over that of their reconstructions, and "
         "changes no weight. {doc}`../notebooks/10-evaluating-and-beyond` derives it.",
-        f"It trades squared error for likeness. {price(measured)} A smaller Fréchet distance alone proves little here, "
-        "since the attribute network also likes white noise, as that chapter shows: look at the pictures, and ask "
-        "other judges. All figures on this page are of images as the decoder paints them, unless they are said to be "
+        f"It pays in squared error for looking real. {price(measured)} A smaller Fréchet distance alone proves little "
+        "here, since the attribute network also likes white noise, as that chapter shows: look at the pictures, and "
+        "ask other judges. All figures on this page are of images as the decoder paints them, unless they are said to be "
         "sharpened. `vaelib generate` and its like sharpen; with `--plain` they do not.",
         *([samples_figure(shown, pictures)] if shown else []),
         *gains_figure(measured, pictures),

@@ -91,7 +91,8 @@ def test_a_command_paints_what_its_picture_shows() -> None:
     for part in ("reconstructions", "samples-normal", "samples", "interpolations"):
         found = captions(page, part)
         assert found and all(caption.endswith(" --plain`") for caption in found), part
-    assert all("sharpened" in caption and "--plain" not in caption for caption in captions(page, "samples-sharpened"))
+    found = captions(page, "samples-sharpened")
+    assert found and all("sharpened" in caption and "--plain" not in caption for caption in found)
 
 
 def test_sharpened_samples_hang_beside_the_plain_ones_where_they_are(sources: Sources, tmp_path: Path) -> None:
@@ -107,6 +108,6 @@ def test_codes_and_walks_of_another_run_say_so(sources: Sources, tmp_path: Path)
     own = replace(run, training={key: value for key, value in run.training.items() if key != "codes"})
     borrowed = replace(run, training=run.training | {"codes": other})
     for made in (lambda of: gallery.codes(of, tmp_path), gallery.walks):
-        assert f", of another run of the same settings: {other}." in made(borrowed)[0]
+        assert f"; they are another run's, of the same settings ({other})." in made(borrowed)[0]
         assert "another run" not in made(own)[0]
     assert other not in gallery.curves(borrowed) + gallery.card(borrowed)

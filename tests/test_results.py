@@ -340,7 +340,7 @@ def test_pythae_is_shown_where_it_is_recorded(sources: Sources, tmp_path: Path):
     page = (tmp_path / "results.md").read_text()
     assert "| pythae | 23.5 | 30.0 | 60.0 | 80.0 | 20.0 | 0.500 | 0.125 | 0.400 | 90.0 |" in page
     assert "Trained for 3 epochs only, as long as its rival, the recipe gives samples that are 0.500 times" in page
-    assert "sharpened, 0.125 times as far as those, and 0.400 times as far as those sharpened, too" in page
+    assert "Sharpened, they are 0.125 times as far as the rival's, and 0.400 times where" in page
     assert "`python benchmarks/pythae_quality.py --epochs 3 --seed 0`" in page
 
 

@@ -176,7 +176,8 @@ SETTING = {"dataset": "celeba", "split": "valid", "crop": "the centre", "size": 
 
 def judged(**judges: dict[str, float]) -> dict:
     """A record of benchmarks/sharpening.py: distances of reconstructions as they are, sharpened and with noise."""
-    names = ("training images", "reconstructions", "reconstructions, sharpened", "reconstructions, noise of 0.02")
+    title = "reconstructions"
+    names = ("training images", title, f"{title}, sharpened", f"{title}, noise at the same price")
     return {
         "judges": {
             judge: {"about": f"what {judge} is", "distances": dict(zip(names, distances, strict=True))}
@@ -188,17 +189,21 @@ def judged(**judges: dict[str, float]) -> dict:
         "seconds": 90.0,
         "seed": 1,
         "epochs": 8,
+        "noise": {"celeba64": 0.03},
     }
 
 
 def test_the_judges_stand_beside_each_other():
     title, why, verdicts, table = results_judges.judges(judged(one=(0.5, 30, 10, 20), other=(0.25, 6, 5, 7)))
     assert title == "### Other judges"
-    assert why.startswith("White noise makes no picture better, and pleases *one* all the same: with noise of 0.02 ")
+    assert why.startswith(
+        "White noise makes no picture better, and pleases *one* all the same: with noise at the same price "
+    )
     assert "*reconstructions* goes from 30.0 to 20.0. So it is not enough to ask one judge." in why
     assert "*one*, what one is: 1 of 1 sets come nearer once they are sharpened, 1 of 1 with noise; 1 of 1 " in verdicts
     assert "*other*, what other is: 1 of 1 sets come nearer once they are sharpened, 0 of 1 with noise" in verdicts
-    assert "|  | one | other |" in table and "| reconstructions, sharpened | 10.0 | 5.00 |" in table
+    assert "|  | one | other |" in table and "| reconstructions, sharpened | 20.0 | 20.0 |" in table
+    assert "in units of what training images get, 0.5, 0.25." in table and "deviation: celeba64 0.0300." in table
     assert "an abacus, torch 9.8, seed 1, 1.50 min" in table
     assert "Repeat it: `python benchmarks/sharpening.py --epochs 8 --seed 1`" in table
 
@@ -210,7 +215,7 @@ def test_a_judge_that_dislikes_noise_is_not_said_to_be_pleased():
 
 def test_without_noise_or_without_a_record_no_claim_is_made():
     record = judged(one=(0.5, 30, 10, 20))
-    del record["judges"]["one"]["distances"]["reconstructions, noise of 0.02"]
+    del record["judges"]["one"]["distances"]["reconstructions, noise at the same price"]
     assert "hite noise" not in results_judges.judges(record)[1]
     assert results_judges.judges(None) == []
 

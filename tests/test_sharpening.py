@@ -42,6 +42,7 @@ def test_images_come_back_from_their_coefficients() -> None:
 def test_every_coefficient_has_a_band(size: int) -> None:
     assert radii(size).min() == 0
     assert radii(size).max() == bands(size) - 1
+    assert len(radii(size).unique()) == bands(size)
     assert radii(size)[3, 4] == 5
 
 
@@ -100,8 +101,15 @@ def test_pixels_stay_between_black_and_white() -> None:
     assert sharpened.max() == 1
 
 
-def test_nothing_painted_is_not_divided_by() -> None:
-    assert Sharpener().fit(images(), torch.zeros(6, 3, 32, 32)).gains.isfinite().all()
+def test_where_nothing_was_painted_rounding_is_not_amplified() -> None:
+    flat = torch.rand(6, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(6, 3, 32, 32)
+    sharpened = Sharpener().fit(images(), flat)(flat)
+    assert sharpened.isfinite().all()
+    assert (sharpened - sharpened.mean((-2, -1), keepdim=True)).abs().max() < 0.05
+
+
+def test_gains_carry_no_gradient() -> None:
+    assert not Sharpener().fit(images(), images(seed=1).requires_grad_()).gains.requires_grad
 
 
 def test_saved_and_made_again() -> None:
@@ -113,6 +121,8 @@ def test_saved_and_made_again() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(UserError, match="0 images of 32 pixels"):
         Sharpener().fit(images(0), images(0))
+    with pytest.raises(UserError, match="6 images of 32 pixels and 0"):
+        Sharpener().fit(images(), images(0))
     with pytest.raises(UserError, match="32 pixels and 6 reconstructions of 64"):
         Sharpener().fit(images(), images(size=64))
     with pytest.raises(UserError, match="not fitted to images of 64 pixels"):

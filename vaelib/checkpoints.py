@@ -1,9 +1,9 @@
 """Saving and loading models: safetensors files, which hold numbers and a little text and cannot run code.
 
 A run's folder holds `model.safetensors` (the weights, with the architecture in the header), `resume.safetensors` (all
-that training needs to go on), `statistics.safetensors` (where the encoder puts the data, and attribute directions) and
-`codes.safetensors` (some held-out images, encoded). A file may come from a stranger, so nothing in it is believed
-before it is checked. Shipped files are float16; what is loaded is float32.
+that training needs to go on), `statistics.safetensors` (where the encoder puts the data, attribute directions, the
+gains of a sharpener) and `codes.safetensors` (some held-out images, encoded). A file may come from a stranger, so
+nothing in it is believed before it is checked. Shipped files are float16; what is loaded is float32.
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ def load_statistics(name: str | Path) -> Statistics:
     path = run_folder(name) / STATISTICS
     tensors, about = read_tensors(path)
     with _explained(path):
-        d = _architecture(name)["latent_dim"]
+        architecture = _architecture(name)
+        d = architecture["latent_dim"]
         tensors = {
             key: _symmetric(value, d) if "covariance" in key else value for key, value in in_float32(tensors).items()
         }
@@ -156,7 +157,7 @@ def load_statistics(name: str | Path) -> Statistics:
             statistics.sharpener = Sharpener.from_tensors(sharpening)
         _require_agreement(statistics, d)
         if statistics.sharpener:
-            _require("gains", statistics.sharpener.gains, (bands(_architecture(name)["image_size"]),))
+            _require("gains", statistics.sharpener.gains, (bands(architecture["image_size"]),))
     return statistics
 
 
@@ -249,7 +250,7 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of `path` into a `UserError`."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, torch.linalg.LinAlgError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, torch.linalg.LinAlgError) as error:
         raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
 
 

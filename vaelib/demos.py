@@ -137,8 +137,8 @@ def _encode(model: LatentModel, x: Tensor) -> Tensor:
 
 def _painter(run: str, model: LatentModel, plain: bool) -> Callable[[Tensor], Tensor]:
     """What makes images of codes: the decoder, then the run's sharpener. A run in training has no statistics yet."""
-    trained = (checkpoints.run_folder(run) / checkpoints.STATISTICS).is_file()
-    sharpener = checkpoints.load_statistics(run).sharpener if trained and not plain else None
+    known = not plain and (checkpoints.run_folder(run) / checkpoints.STATISTICS).is_file()
+    sharpener = checkpoints.load_statistics(run).sharpener if known else None
 
     @torch.no_grad()
     def paint(z: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")
 SEED = 0  # of the samples and of every other draw
 AT_ONCE = 256  # images in a batch
 REAL = (HELD_OUT, TRAINING)  # sets that no model has painted
-SHARPENED = "sharpened "  # before the name of a set
+SHARPENED_PREFIX = "sharpened "  # before the name of a set
 
 CROPS = {"celeba": f"the centred {CROP} x {CROP} pixels", "faces": "none", "objects": "none", "cifar10": "none"}
 CROP_OF_A_FOLDER = "the largest centred square"
@@ -67,25 +67,18 @@ def evaluate(
     judge, not_computed = _judge(model), {}
     extractors, about = feature_extractors(train, judge, with_inception, model.device, not_computed)
     sets = image_sets(model, train, x, x_hat, statistics, progress)
-    features = features_of(extractors, finished(sets, statistics.sharpener), progress)
-    seen = None
-    if trained_on:
-        main, extract = next(iter(extractors.items()))
-        bar = _bar(batches(model, train), f"{main}: all {TRAINING}", progress)
-        seen = torch.cat([extract(images) for images in bar])
-    else:
+    features = features_of(extractors, with_sharpened(sets, statistics.sharpener), progress)
+    seen = first_features(extractors, batches(model, train), progress) if trained_on else None
+    if not trained_on:
         not_computed["memorisation"] = "the model was not trained on this data set"
-
-    def judged(features: Features, paint: Callable[[Tensor], Tensor]) -> dict:
-        found = compare(features, seen)
-        if judge:
-            found["edits"] = all_edits(model, paint, held_out, statistics, judge, not_computed, progress)
-        return found
-
-    figures |= {"features": about} | judged(without_finish(features), model.decode)
+    edits = partial(all_edits, model, held_out, statistics, judge, not_computed, progress=progress)
+    figures |= {"features": about} | compare(plain_features(features), seen)
+    if judge:
+        figures["edits"] = edits(model.decode)
     if sharpen := statistics.sharpener:
-        figures["sharpened"] = reconstruction_figures(x, sharpen(x_hat))
-        figures["sharpened"] |= judged(with_finish(features), lambda z: sharpen(model.decode(z)))
+        figures["sharpened"] = reconstruction_figures(x, sharpen(x_hat)) | compare(sharpened_features(features), seen)
+        if judge:
+            figures["sharpened"]["edits"] = edits(lambda z: sharpen(model.decode(z)), "sharpened edits")
     return figures | {"not_computed": not_computed}
 
 
@@ -206,7 +199,7 @@ def image_sets(
 ) -> Iterator[tuple[str, Tensor]]:
     """What is compared with the held-out images x, and they themselves: names and images, as many as x has.
 
-    One set at a time, because at 128 pixels each takes 400 MB.
+    One set at a time, because at 128 pixels each takes 400 MB (and the same sharpened as much again).
     """
     yield HELD_OUT, x
     yield TRAINING, all_images(train.subset(len(x)))
@@ -215,32 +208,38 @@ def image_sets(
         yield samples_of(name), sample_all(model, len(x), prior, SEED, progress)
 
 
-def finished(sets: Iterable[tuple[str, Tensor]], sharpener: Sharpener | None) -> Iterator[tuple[str, Tensor]]:
-    """The sets, and after each one that the model has painted the same images sharpened, as `SHARPENED` + its name."""
+def with_sharpened(sets: Iterable[tuple[str, Tensor]], sharpener: Sharpener | None) -> Iterator[tuple[str, Tensor]]:
+    """The sets, and after each one that the model has painted the same images sharpened, under a name of their own."""
     for title, images in sets:
         yield title, images
         if sharpener and title not in REAL:
-            yield SHARPENED + title, sharpener(images)
+            yield SHARPENED_PREFIX + title, sharpener(images)
 
 
-def without_finish(features: Features) -> Features:
+def plain_features(features: Features) -> Features:
     """The features of real images and of what the model has painted."""
     return {
-        name: {title: seen for title, seen in sets.items() if not title.startswith(SHARPENED)}
+        name: {title: seen for title, seen in sets.items() if not title.startswith(SHARPENED_PREFIX)}
         for name, sets in features.items()
     }
 
 
-def with_finish(features: Features) -> Features:
+def sharpened_features(features: Features) -> Features:
     """The features of real images, and of what the model has painted once it is sharpened, under the same names."""
     return {
         name: {
-            title.removeprefix(SHARPENED): seen
+            title.removeprefix(SHARPENED_PREFIX): seen
             for title, seen in sets.items()
-            if title in REAL or title.startswith(SHARPENED)
+            if title in REAL or title.startswith(SHARPENED_PREFIX)
         }
         for name, sets in features.items()
     }
+
+
+def first_features(extractors: dict[str, Extractor], images: Iterable[Tensor], progress: bool = False) -> Tensor:
+    """The features (N, D) of batches of training images, in the first of these ways to look at them."""
+    main, extract = next(iter(extractors.items()))
+    return torch.cat([extract(part) for part in _bar(images, f"{main}: all {TRAINING}", progress)])
 
 
 def features_of(
@@ -257,21 +256,22 @@ def features_of(
 
 def all_edits(
     model: LatentModel,
-    paint: Callable[[Tensor], Tensor],
     held_out: data.Dataset,
     statistics: Statistics,
     judge: attributes.AttributeNetwork,
     not_computed: dict[str, str],
+    paint: Callable[[Tensor], Tensor],
+    called: str = "edits",
     progress: bool = False,
 ) -> dict:
     """`editing.edit_figures` of every attribute in `EDITED` that the run has a direction for, by its name.
 
     `paint` makes images of codes, both where the model is. With judge_accuracy, that on `held_out` (None without
-    labels). `not_computed` is told why an edit is not there.
+    labels). `not_computed` is told why an edit is not there, under the name that these edits are `called` by.
     """
     names = [name for name in EDITED if name in statistics.attribute_names]
     if not names:
-        not_computed["edits"] = f"the run knows no direction of {' or '.join(EDITED)}"
+        not_computed[called] = f"the run knows no direction of {' or '.join(EDITED)}"
     mu, _ = encode_dataset(model, held_out)
     ask = partial(attributes.probabilities, judge)
     accuracy = judge_accuracies(judge, held_out)
@@ -284,7 +284,7 @@ def all_edits(
             )
             edits[name] = edited | {"judge_accuracy": accuracy.get(name)}
         except UserError as error:
-            not_computed[f"edits: {name}"] = str(error)
+            not_computed[f"{called}: {name}"] = str(error)
     return edits
 
 

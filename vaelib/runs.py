@@ -123,7 +123,7 @@ def fit_statistics(
 
 
 def fit_sharpener(model: LatentModel, ds: data.Dataset) -> Sharpener:
-    """A sharpener for the images that the model decodes, from its reconstructions of the first 2,000 of `ds`."""
+    """A sharpener for the images that the model decodes, from its reconstructions of the first images of `ds`."""
     few = ds.subset(SHARPENED_ON)
     return Sharpener().fit(all_images(few), reconstruct_all(model, few))
 
@@ -147,10 +147,10 @@ def fit_flow(
     return Flow(steps).fit(mu.to(place), None if logvar is None else logvar.to(place), progress)
 
 
-def add_sharpener(name: str | Path, root: str | Path | None = None) -> None:
+def add_sharpener(name: str | Path, root: str | Path | None = None, progress: bool = True) -> None:
     """Fit a sharpener to the training images of a run that is trained already, and add it to its statistics."""
     run = checkpoints.run_folder(name)
-    model, ds = _model_and_its_images(name, root)
+    model, ds = _model_and_its_images(name, root, progress)
     statistics = checkpoints.load_statistics(name)
     statistics.sharpener = fit_sharpener(model, ds)
     checkpoints.save_statistics(run, statistics)
@@ -169,7 +169,7 @@ def add_flow(name: str | Path, steps: int, root: str | Path | None = None, progr
 
 
 def _model_and_its_images(
-    name: str | Path, root: str | Path | None, progress: bool = True
+    name: str | Path, root: str | Path | None, progress: bool
 ) -> tuple[LatentModel, data.Dataset]:
     """The model of a run where it is fastest, and the images that it was trained on."""
     experiment = experiments.read(checkpoints.run_folder(name) / experiments.CONFIG)

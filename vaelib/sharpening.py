@@ -3,9 +3,10 @@
 A decoder trained by squared error paints the mean of all the images that its code could stand for. Where these differ,
 in hair and at edges, the mean is smooth: it lacks a part of their power, most of it at high frequencies. What ex-post
 density estimation does to codes (`vaelib.priors`), `Sharpener` does to pixels: it is fitted once training is over, and
-multiplies every frequency so that decoded images have the power of real ones. For Gaussian images whose frequencies are
-independent this is the nearest map that gets all second moments right, and at most doubles the squared error (chapter
-10; Blau & Michaeli 2018; Freirich, Michaeli & Meir 2021).
+multiplies every frequency so that decoded images have the power of real ones. The squared error of a decoder that
+paints conditional means at most doubles by that. Where all cosines are Gaussian, of mean zero, independent, and alike
+within a frequency, no map that makes their distribution that of real images moves them less (chapter 10; Blau &
+Michaeli 2018; Freirich, Michaeli & Meir 2021).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 from .errors import UserError
 
 AT_ONCE = 256  # images transformed together
-SMALLEST_POWER = 1e-12  # of pixels in [0, 1]: where nothing was painted, nothing can be amplified
+SMALLEST_POWER = 1e-9  # of coefficients of pixels in [0, 1]: below it is rounding, which must not be amplified
 
 
 class Sharpener:
@@ -27,13 +28,14 @@ class Sharpener:
 
     gains: Tensor  # (F,), by the rounded distance of a cosine's frequency from 0: see `radii`
 
+    @torch.no_grad()
     def fit(self, x: Tensor, x_hat: Tensor) -> Self:
         """Learn the gains, the root of the power of images x over that of their reconstructions x_hat.
 
         Both are (N, 3, H, H) in [0, 1]; only their average power counts, so 1,000 images are plenty. Returns the
-        sharpener itself. Raises `UserError` if there is no image, or if the images differ in size.
+        sharpener itself. Raises `UserError` if there is no image, or if the two differ in shape.
         """
-        if not len(x) or x.shape[-2:] != x_hat.shape[-2:]:
+        if not len(x) or x.shape != x_hat.shape:
             raise UserError(
                 f"A sharpener cannot be fitted to {len(x)} images of {x.shape[-1]} pixels and {len(x_hat)} "
                 f"reconstructions of {x_hat.shape[-1]}: give it images and their own reconstructions."
@@ -75,9 +77,10 @@ def power(images: Tensor) -> Tensor:
 
 
 def to_cosines(images: Tensor) -> Tensor:
-    """The coefficients (..., H, H) of images (..., H, H) in an orthonormal basis of cosines: the DCT (Ahmed 1974).
+    """The coefficients (..., H, H) of images (..., H, H) in an orthonormal basis of cosines.
 
-    Unlike Fourier's, this basis continues an image by its mirror image, so that its borders are no edges.
+    It is the discrete cosine transform (Ahmed, Natarajan & Rao 1974). Unlike Fourier's, this basis continues an image
+    by its mirror image, so that its borders are no edges.
     """
     basis = cosines(images.shape[-1]).to(images)
     return basis @ images @ basis.T

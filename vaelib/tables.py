@@ -10,18 +10,19 @@ Rows = dict[str, dict[str, float | str | None]]
 def evaluation(figures: dict) -> str:
     """What `vaelib evaluate` prints: `figures` are those of `evaluation.evaluate`."""
     groups = [_setting(figures), *_painted(figures)]
-    if "elbo" in figures:
-        groups.insert(2, _likelihood(figures))
     groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in figures["features"].items())]))
     if "sharpened" in figures:
-        groups += ["THE SAME, SHARPENED", *_painted(figures["sharpened"])]
+        groups += ["The same, sharpened:", *_painted(figures["sharpened"])]
     groups.append("\n".join(f"not computed: {name}: {reason}" for name, reason in figures["not_computed"].items()))
     return "\n\n".join(filter(None, groups))
 
 
 def _painted(figures: dict) -> list[str]:
     """The figures of what a model has painted, as it is or sharpened."""
-    groups = [_reconstruction(figures), _distances(figures), _precision_recall(figures["precision_recall"])]
+    groups = [_reconstruction(figures)]
+    if "elbo" in figures:
+        groups.append(_likelihood(figures))
+    groups += [_distances(figures), _precision_recall(figures["precision_recall"])]
     if "memorisation" in figures:
         groups.append(_memorisation(figures["memorisation"]))
     return groups + [_edit(name, edit) for name, edit in figures.get("edits", {}).items()]
