@@ -74,8 +74,8 @@ def section(runs: list[Record], main: Record | None, recipe: Record | None, pict
         "changes no weight. {doc}`../notebooks/10-evaluating-and-beyond` derives it.",
         f"It pays in squared error for looking real. {price(measured)} A smaller Fréchet distance alone proves little "
         "here, since the attribute network also likes white noise, as that chapter shows: look at the pictures, and "
-        "ask other judges. All figures on this page are of images as the decoder paints them, unless they are said to be "
-        "sharpened. `vaelib generate` and its like sharpen; with `--plain` they do not.",
+        "ask other judges. All figures on this page are of images as the decoder paints them, unless they are said to "
+        "be sharpened. `vaelib generate` and its like sharpen; with `--plain` they do not.",
         *([samples_figure(shown, pictures)] if shown else []),
         *gains_figure(measured, pictures),
         sharpened_table(measured, "celeba"),
