@@ -43,7 +43,7 @@ def of_the_ring():
 def test_samples_have_the_moments_of_the_aggregate_posterior(fitted):
     truth, z = Gaussian().fit(*posteriors()), fitted.sample(20_000, noise(2))
     std = truth.covariance.diagonal().sqrt()
-    assert ((z.mean(0) - truth.mean).abs() < 0.03 * std).all()  # matched with 8,192 draws, looked at with 20,000
+    assert ((z.mean(0) - truth.mean).abs() < 0.05 * std).all()  # matched with 4,096 draws, looked at with 20,000
     assert ((z.std(0) / std - 1).abs() < 0.03).all()
     # Learning stops short of the truth in what is not matched.
     assert ((torch.cov(z.T) - truth.covariance).abs() < 0.1 * std[:, None] * std).all()
