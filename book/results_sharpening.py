@@ -168,7 +168,7 @@ def sharpened_table(runs: list[Record], dataset: str) -> str:
     rows = []
     for run in runs:
         cells = zip(*(sharpened_cells(which, features) for which in (run, run.sharpened)), strict=True)
-        rows.append([f"`{run.name}`", *(ARROW.join(cell) if all(cell) else "" for cell in cells)])
+        rows.append([f"`{run.name}`", *(arrowed(cell) if all(cell) else "" for cell in cells)])
     real = grouped(runs, lambda held_out: number(held_out["frechet"][features][comparison.TRAINING]))
     best, extractor = (grouped(runs, describe) for describe in (best_prior, lambda of: of["features"][features]))
     caption = (
@@ -181,6 +181,11 @@ def sharpened_table(runs: list[Record], dataset: str) -> str:
     known = [i for i in range(len(header)) if any(row[i] for row in rows)]
     header, *rows = ([row[i] for i in known] for row in (header, *rows))
     return table(f"tab-results-{dataset}-sharpened", caption, header, rows)
+
+
+def arrowed(cell: tuple[str, ...]) -> str:
+    """Plain → sharpened, to be broken nowhere but before the arrow."""
+    return " →\u00a0".join(value.replace(" ", "\u00a0") for value in cell)
 
 
 def best_prior(held_out: dict) -> str:
