@@ -1,6 +1,6 @@
 """Does sharpening bring images nearer to photographs, or does it only please one network?
 
-    VAELIB_DATA=... python benchmarks/sharpening.py --epochs 8 --seed 1
+    VAELIB_DATA=... python benchmarks/sharpening.py --epochs 5 --seed 1
 
 Judges what the shipped models of CelebA paint, plain and sharpened, by several networks: the attribute network that
 `vaelib evaluate` asks, one of other layers that is trained here from other random weights, and one that has not been
