@@ -242,7 +242,7 @@ def read(path: Path) -> list[dict]:
 
 
 def table(made: list[dict]) -> pd.DataFrame:
-    """Means over seeds, one row a variant; distances in the features of the attribute network."""
+    """Means over seeds, one row per variant; distances in the features of the attribute network."""
     rows = pd.DataFrame([{"variant": run["variant"], **columns(run)} for run in made])
     return rows.groupby("variant", sort=False).agg({"seed": "nunique"} | dict.fromkeys(rows.columns[2:], "mean"))
 

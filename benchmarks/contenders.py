@@ -20,10 +20,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
-from vaelib import data, losses, training
+from vaelib import data, devices, losses, training
 from vaelib.data import celeba
 from vaelib.errors import UserError
 from vaelib.experiments import Experiment
@@ -66,7 +65,7 @@ class Vaelib:
     def __init__(self, task: Task):
         self.settings = task.experiment.training_settings() | {"epochs": 1, "progress": False}
         self.model, self.images = task.experiment.build_model(), task.load()
-        device = PartialState().device
+        device = devices.connect().device
         with training.autocast(self.settings["precision"], device):
             self.precision = torch.bfloat16 if torch.is_autocast_enabled(device.type) else torch.float32
         self.about = {}
@@ -83,7 +82,7 @@ class PlainLoop:
     precision = torch.float32
 
     def __init__(self, experiment: Experiment, batches: Iterable[Tensor]):
-        self.device = PartialState().device
+        self.device = devices.connect().device
         self.model = experiment.build_model().to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         self.batches, self.about = batches, {}
@@ -110,7 +109,7 @@ class MemoryBatches:
         self.images, self.batch_size = torch.from_numpy(np.array(images)), batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        device = PartialState().device
+        device = devices.connect().device
         for rows in torch.randperm(len(self.images)).split(self.batch_size):
             yield self.images[rows].to(device).float() / 255
 
@@ -130,7 +129,7 @@ class JpegBatches:
             shuffle=True,
             num_workers=workers,
             persistent_workers=workers > 0,  # a pass is short here: the start of processes must not count in it
-            pin_memory=PartialState().device.type == "cuda",
+            pin_memory=devices.connect().device.type == "cuda",
         )
 
     def __iter__(self) -> Iterator[Tensor]:

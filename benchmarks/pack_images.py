@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -19,20 +20,31 @@ from PIL import Image
 from tqdm import tqdm
 
 from vaelib import data
+from vaelib.errors import UserError
+from vaelib.files import make_folder
 
 SPLITS = ("train", "valid")
 
 
 def main() -> None:
-    """Write img_align_celeba.zip and the two annotation files to the folder that the command line names."""
+    """Pack the images into the folder that the command line names; a mistake ends in one sentence and exit status 2."""
     parser = argparse.ArgumentParser(description="Pack the prepared 64-pixel CelebA into a small zip.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quality", type=int, default=95)
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        pack(arguments.folder, arguments.quality)
+    except UserError as error:
+        print(f"pack_images: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def pack(folder: Path, quality: int) -> None:
+    """Write img_align_celeba.zip and the two annotation files to `folder`."""
     datasets = {split: data.load("celeba", 64, split) for split in SPLITS}
-    write_images(arguments.folder / "img_align_celeba.zip", datasets, arguments.quality)
-    write_annotations(arguments.folder, datasets)
+    make_folder(folder)
+    write_images(folder / "img_align_celeba.zip", datasets, quality)
+    write_annotations(folder, datasets)
 
 
 def write_images(path: Path, datasets: dict[str, data.Dataset], quality: int) -> None:

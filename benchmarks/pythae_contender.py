@@ -10,7 +10,6 @@ import tempfile
 import time
 
 import torch
-from accelerate import PartialState
 from contenders import LEARNING_RATE, Task
 from pythae.data.datasets import BaseDataset
 from pythae.models import VAE, VAEConfig
@@ -18,6 +17,8 @@ from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor, nn
+
+from vaelib import devices
 
 
 class Encoder(BaseEncoder):
@@ -86,5 +87,5 @@ def config_of(task: Task, folder: str) -> BaseTrainerConfig:
         output_dir=folder,
         per_device_train_batch_size=task.experiment.batch_size,
         learning_rate=LEARNING_RATE,
-        no_cuda=PartialState().device.type != "cuda",
+        no_cuda=devices.connect().device.type != "cuda",
     )

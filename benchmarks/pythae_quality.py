@@ -25,10 +25,9 @@ from pathlib import Path
 
 import ablation
 import torch
-from accelerate import PartialState
 from contenders import LEARNING_RATE, Task
 
-from vaelib import comparison, data, evaluation, experiments, runs
+from vaelib import comparison, data, devices, evaluation, experiments, runs
 from vaelib.errors import UserError
 from vaelib.files import require_folder_of
 from vaelib.models import VAE
@@ -125,7 +124,7 @@ def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
     """pythae's defaults but for how long it trains, the seed, and what is `changed`."""
     from pythae.trainers import BaseTrainerConfig
 
-    cuda = PartialState().device.type == "cuda"
+    cuda = devices.connect().device.type == "cuda"
     return BaseTrainerConfig(
         output_dir=folder, num_epochs=experiment.epochs, seed=experiment.seed, no_cuda=not cuda, **changed
     )

@@ -39,7 +39,7 @@ from vaelib import checkpoints, data, experiments, images, latent, records, runs
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 from vaelib.models import LatentModel
-from vaelib.tensorfiles import in_float16
+from vaelib.tensorfiles import in_float16, read_tensors, write_tensors
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
 WALKS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of a walk between two images, and walks
@@ -68,7 +68,8 @@ def main() -> None:
         else:
             ship(arguments.run, arguments.folder, arguments.record_only, arguments.note, arguments.animation)
     except UserError as error:
-        sys.exit(f"ship: {error}")
+        print(f"ship: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def ship(
@@ -218,21 +219,21 @@ def write_parts(run: Path, folder: Path, statistics: checkpoints.Statistics, cod
 
     The weights of a flow are rounded in any case, as those of a model are.
     """
-    weights, about = checkpoints.read_tensors(run / checkpoints.MODEL)
-    checkpoints.write_tensors(folder / checkpoints.MODEL, in_float16(weights), about)
-    tensors, about = checkpoints.read_tensors(run / checkpoints.STATISTICS)
-    checkpoints.write_tensors(folder / checkpoints.STATISTICS, in_float16(tensors), about)
+    weights, about = read_tensors(run / checkpoints.MODEL)
+    write_tensors(folder / checkpoints.MODEL, in_float16(weights), about)
+    tensors, about = read_tensors(run / checkpoints.STATISTICS)
+    write_tensors(folder / checkpoints.STATISTICS, in_float16(tensors), about)
     if not agree(statistics, folder):
         network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
-        checkpoints.write_tensors(folder / checkpoints.STATISTICS, tensors | in_float16(network), about)
+        write_tensors(folder / checkpoints.STATISTICS, tensors | in_float16(network), about)
     save_codes(folder, codes)
 
 
 def save_codes(folder: Path, codes: checkpoints.Codes) -> None:
     """Write the codes in float16."""
     checkpoints.save_codes(folder, codes)
-    tensors, about = checkpoints.read_tensors(folder / checkpoints.CODES)
-    checkpoints.write_tensors(folder / checkpoints.CODES, in_float16(tensors), about)
+    tensors, about = read_tensors(folder / checkpoints.CODES)
+    write_tensors(folder / checkpoints.CODES, in_float16(tensors), about)
 
 
 def agree(statistics: checkpoints.Statistics, folder: Path) -> bool:

@@ -30,10 +30,9 @@ from pathlib import Path
 import attainable
 import pandas as pd
 import torch
-from accelerate import PartialState
 from contenders import CONTENDERS, Task, copy_jpegs
 
-from vaelib import data, experiments
+from vaelib import data, devices, experiments
 from vaelib.errors import UserError
 from vaelib.files import atomic_write, require_folder_of
 from vaelib.runs import hardware
@@ -182,7 +181,7 @@ def peak_memory() -> int | None:
 
     The loader's processes are not counted.
     """
-    if PartialState().device.type == "cuda":
+    if devices.connect().device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")  # getrusage would also count what the parent held when it started this process
     if not status.is_file():
@@ -192,7 +191,7 @@ def peak_memory() -> int | None:
 
 def measure_round(runners: dict[str, Runner], images: int) -> dict[str, float]:
     """Images/s of every contender, and the ceilings of the device, right after one another."""
-    device = PartialState().device
+    device = devices.connect().device
     speeds = {name: images / runner.epoch() for name, runner in runners.items()}
     for precision in {runner.facts["precision"] for runner in runners.values()}:
         speeds[precision] = attainable.matrix_product(getattr(torch, precision), device)

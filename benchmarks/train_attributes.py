@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from model_card import DATA, LICENCE
 
 from vaelib import attributes, data, records, runs
+from vaelib.errors import UserError
 from vaelib.files import atomic_write, make_folder
 
 CARD = """# {name}
@@ -47,19 +49,28 @@ features hold beside each other, not beside published FIDs.
 
 
 def main() -> None:
-    """Train, measure, write."""
+    """Train the network that the command line asks for; a mistake ends in one sentence and exit status 2."""
     parser = argparse.ArgumentParser(description="Train the network that judges faces.")
     parser.add_argument("folder", type=Path, nargs="?", default=attributes.SHIPPED)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    try:
+        train_network(arguments.folder, arguments.epochs, arguments.seed)
+    except UserError as error:
+        print(f"train_attributes: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def train_network(folder: Path, epochs: int, seed: int) -> None:
+    """Train, measure, write."""
     train, valid = (data.load("celeba", attributes.IMAGE_SIZE, split) for split in ("train", "valid"))
-    torch.manual_seed(arguments.seed)
+    torch.manual_seed(seed)
     network = attributes.AttributeNetwork(train.attribute_names)
     started = time.perf_counter()
-    history = attributes.fit(network, train, valid, epochs=arguments.epochs, seed=arguments.seed)
+    history = attributes.fit(network, train, valid, epochs=epochs, seed=seed)
     seconds = time.perf_counter() - started
-    write(arguments.folder, network, history, {"seed": arguments.seed, "seconds": seconds}, train, valid)
+    write(folder, network, history, {"seed": seed, "seconds": seconds}, train, valid)
 
 
 def write(

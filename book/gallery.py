@@ -196,7 +196,7 @@ def animation(run: Record) -> list[str]:
     moving = figure(
         f"fig-gallery-{run.slug}-training",
         f"../vaelib/shipped/{run.name}/{ANIMATION}",
-        "An animation, one frame an epoch: on the left, reconstructions of held-out images gain detail; on the right, "
+        "An animation, one frame per epoch: on the left, reconstructions of held-out images gain detail; on the right, "
         "samples from N(0, I) change with them.",
         f"`{run.name}` in training: {of}{other}. `vaelib train` writes one for every run, `training.gif`.",
     )

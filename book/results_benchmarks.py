@@ -114,7 +114,7 @@ def tables_of(runs: list[dict], name: str, make: Callable[[str, list[dict]], str
 
 
 def ablation_table(name: str, runs: list[dict]) -> str:
-    """One row a variant, means over its seeds."""
+    """One row per variant, means over its seeds."""
     variants = list(dict.fromkeys(run["variant"] for run in runs))
     priors = priors_of(runs[0]["quality"]["frechet"])
     titles = [comparison.RECONSTRUCTIONS, *map(comparison.samples_of, priors)]
@@ -186,7 +186,7 @@ def pythae(record: dict | None) -> list[str]:
 
 
 def pythae_table(name: str, runs: list[dict]) -> str:
-    """One row a run."""
+    """One row per run."""
     rows = []
     for run in runs:
         figures, seconds = run["quality"], run["training"]["seconds"]

@@ -132,8 +132,8 @@ def gains_figure(runs: list[Record], pictures: Path) -> list[str]:
         figure(
             "fig-results-gains",
             f"{PICTURES}/gains.png",
-            "One curve a model: gains near 1 for coarse shapes, which grow with the spatial frequency and fall at its "
-            f"end. The largest are: {ends}.",
+            "One curve per model: gains near 1 for coarse shapes, which grow with the spatial frequency and fall at "
+            f"its end. The largest are: {ends}.",
             f"The gains by spatial frequency. 1 on the horizontal axis is that of stripes one pixel wide; diagonal "
             f"patterns go beyond. Each model's were fitted to {SHARPENED_ON:,} training images, as `vaelib train NAME` "
             "does at its end.",

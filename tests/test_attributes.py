@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_the_shipped_network_meets_the_labels_of_real_faces():
     accuracy = attributes.accuracies(attributes.load(), valid)
     assert accuracy.mean() > 0.89
     assert accuracy[valid.attribute_names.index("Smiling")] > 0.88
+
+
+@pytest.mark.parametrize("script", ["train_attributes", "pack_images"])
+def test_a_script_without_its_images_says_so_in_a_sentence(script, tmp_path, monkeypatch, capsys):
+    def missing(*_):
+        raise UserError("CelebA is not there: put it there.")
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    main = importlib.import_module(script).main
+    monkeypatch.setattr(data, "load", missing)
+    monkeypatch.setattr("sys.argv", [script, str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert (stop.value.code, capsys.readouterr().err) == (2, f"{script}: CelebA is not there: put it there.\n")
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_script_writes_the_folder_that_is_loaded(fitted, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vaelib import checkpoints, experiments
+from vaelib import checkpoints, experiments, tensorfiles
 from vaelib.errors import UserError
 from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
@@ -90,6 +90,23 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     assert (tmp_path / checkpoints.MODEL).stat().st_mode & 0o777 == 0o644
 
 
+def test_new_weights_take_away_what_described_the_old_ones(run):
+    checkpoints.save_statistics(run, statistics())
+    checkpoints.save_codes(run, codes())
+    checkpoints.save(run, trained(seed=1))
+    assert [path.name for path in run.iterdir()] == [checkpoints.MODEL]
+    for load in (checkpoints.load_statistics, checkpoints.load_codes):
+        with pytest.raises(UserError, match="does not exist: train the run to its end"):
+            load(run)
+
+
+def test_weights_that_cannot_be_written_leave_no_statistics_of_others(run):
+    checkpoints.save_statistics(run, statistics())
+    with small_disk(), pytest.raises(UserError):
+        checkpoints.save(run, trained(seed=1))
+    assert not (run / checkpoints.STATISTICS).exists()
+
+
 @pytest.mark.parametrize("load", [checkpoints.load, checkpoints.load_statistics])
 def test_loading_takes_no_random_numbers(load):
     before = torch.get_rng_state()
@@ -103,6 +120,25 @@ def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path, length):
     path = tmp_path / "any.safetensors"
     checkpoints.write_tensors(path, {"z": torch.zeros(2)}, {"text": "x" * length})
     assert checkpoints.read_tensors(path)[1] == {"text": "x" * length}
+
+
+def test_the_header_is_read_alone(run, monkeypatch):
+    about = checkpoints.read_tensors(run / checkpoints.MODEL)[1]
+    assert tensorfiles.read_about(run / checkpoints.MODEL) == about
+    checkpoints.save_statistics(run, statistics())
+    checkpoints.save_codes(run, codes())
+    read, read_tensors = [], checkpoints.read_tensors
+    monkeypatch.setattr(checkpoints, "read_tensors", lambda path: read.append(path.name) or read_tensors(path))
+    checkpoints.load_statistics(run), checkpoints.load_codes(run)
+    assert read == [checkpoints.STATISTICS, checkpoints.CODES]  # the weights are not needed to know their architecture
+
+
+def test_a_header_that_cannot_be_read_is_refused(run):
+    with pytest.raises(UserError, match="does not exist"):
+        tensorfiles.read_about(run / "other.safetensors")
+    (run / checkpoints.MODEL).write_bytes(pickle.dumps({"latent_dim": 5}))
+    with pytest.raises(UserError, match="is a pickle"):
+        tensorfiles.read_about(run / checkpoints.MODEL)
 
 
 # Names
@@ -417,6 +453,42 @@ def test_a_covariance_that_is_none_is_refused(run, name):
         checkpoints.load_statistics(run)
 
 
+@pytest.mark.parametrize("change", [torch.neg, torch.zeros_like, lambda weights: weights - 0.6])
+def test_weights_of_no_mixture_are_refused(run, change):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: change(value) if key == "gmm.weights" else value.clone() for key, value in tensors.items()})
+    with pytest.raises(UserError, match=r"inconsistent \(weights are not those of a mixture\)"):
+        checkpoints.load_statistics(run)
+
+
+def test_a_mixture_of_nothing_is_refused(run):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: value[:0] if key.startswith("gmm.") else value.clone() for key, value in tensors.items()})
+    with pytest.raises(UserError, match=r"inconsistent \(weights are not those of a mixture\)"):
+        checkpoints.load_statistics(run)
+
+
+@pytest.mark.parametrize("name", ["gmm.covariances", "gaussian.covariance", "gmm.weights", "gaussian.mean"])
+def test_statistics_that_are_a_single_number_are_refused(run, name):
+    checkpoints.save_statistics(run, statistics())
+    path = run / checkpoints.STATISTICS
+    tensors, _ = checkpoints.read_tensors(path)
+    rewrite(path, {key: torch.tensor(1.0) if key == name else value.clone() for key, value in tensors.items()})
+    with pytest.raises(UserError, match="incomplete or inconsistent"):
+        checkpoints.load_statistics(run)
+
+
+def test_a_sigma_beyond_all_numbers_is_refused(run):
+    checkpoints.save_statistics(run, statistics())
+    rewrite(run / checkpoints.STATISTICS, sigma=10**400)
+    with pytest.raises(UserError, match=r"inconsistent \(int too large"):
+        checkpoints.load_statistics(run)
+
+
 @pytest.mark.parametrize(
     ("cut", "fault"),
     [
@@ -628,7 +700,7 @@ def small_disk():
 
 def test_a_full_disk_leaves_the_old_checkpoint(run):
     before, another = (run / checkpoints.MODEL).read_bytes(), trained(seed=1)
-    with small_disk(), pytest.raises(OSError, match="File too large"):
+    with small_disk(), pytest.raises(UserError, match="would exceed the largest size of a file there"):
         checkpoints.save(run, another)
     assert [path.name for path in run.iterdir()] == [checkpoints.MODEL]
     assert (run / checkpoints.MODEL).read_bytes() == before

@@ -16,7 +16,8 @@ import torch
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
-from vaelib import checkpoints, cli, experiments, images, models
+import vaelib as package
+from vaelib import checkpoints, cli, demos, experiments, images, models, runs, training
 from vaelib.data import celeba, faces
 from vaelib.files import make_folder
 
@@ -92,7 +93,7 @@ def test_train_writes_what_the_documentation_lists(trained):
     names |= {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2)}
     assert written == names | {"pictures/originals.png"}
     figures = json.loads((trained / "metrics.json").read_text())["training"]
-    assert figures["epochs"] == 2
+    assert (figures["epochs"], figures["processes"]) == (2, 1)
     assert figures["images_per_second"] > 0
     with Image.open(trained / "training.gif") as animation:
         assert animation.n_frames == 2
@@ -105,6 +106,11 @@ def test_prepare_counts_the_images_and_is_instant_the_second_time(folder, tmp_pa
     start = time.perf_counter()
     assert call(monkeypatch, *words) == 0
     assert time.perf_counter() - start < 1
+
+
+def test_the_version_is_printed(monkeypatch, capsys):
+    assert call(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"vaelib {package.__version__}\n"
 
 
 def test_experiments_are_listed(vaelib, capsys, monkeypatch):
@@ -134,13 +140,58 @@ def test_a_run_without_a_flow_says_how_to_get_one(vaelib, trained):
 def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path, data_root):
     run = tmp_path / "copy"
     shutil.copytree(trained, run)
+    runs.write_metrics(run, {"evaluation": {"psnr": 20}})
     weights = (run / "model.safetensors").read_bytes()
     words = ("faces32", "--out", run, "--root", data_root, "--resume", "--set", "flow_steps=2", "--set", "flip=true")
     assert vaelib("train", *words)[0] == 0
     assert (run / "model.safetensors").read_bytes() == weights  # no epoch was left to train
+    assert json.loads((run / "metrics.json").read_text())["evaluation"] == {"psnr": 20}
     assert vaelib("generate", run, "-n", 2, "--prior", "flow", "-o", "flow.png")[0] == 0
     assert vaelib("generate", run, "-n", 2, "-o", "gmm.png")[0] == 0
     assert (tmp_path / "flow.png").read_bytes() != (tmp_path / "gmm.png").read_bytes()
+
+
+def interrupt_second(monkeypatch, name):
+    """Let the second call of a function of the training loop be stopped as by Ctrl-C."""
+    calls, function = [], getattr(training, name)
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    monkeypatch.setattr(training, name, interrupted)
+
+
+def test_nothing_of_the_old_weights_is_left_when_more_epochs_are_stopped(vaelib, trained, tmp_path, data_root):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    runs.write_metrics(run, {"evaluation": {"psnr": 20}, "evaluation on faces": {"psnr": 10}})
+    words = ("train", "faces32", "--out", run, "--root", data_root, "--resume", "--set", "epochs=4")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_second(patch, "validate")
+        assert vaelib(*words)[0] == 130
+    assert (run / "model.safetensors").read_bytes() != (trained / "model.safetensors").read_bytes()
+    for verb in ("generate", "evaluate"):
+        refused(vaelib(verb, run), "statistics.safetensors does not exist: train the run to its end")
+    assert vaelib("reconstruct", run)[0] == vaelib("interpolate", run, "--steps", 2)[0] == 0
+    assert list(json.loads((run / "metrics.json").read_text())) == ["training"]
+    assert vaelib(*words)[0] == vaelib("generate", run)[0] == 0
+    assert json.loads((run / "metrics.json").read_text())["training"]["epochs"] == 4
+
+
+def test_more_epochs_that_are_stopped_at_once_leave_all_as_it_was(vaelib, trained, tmp_path, data_root, monkeypatch):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    runs.write_metrics(run, {"evaluation": {"psnr": 20}})
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_epoch", stopped)
+    words = ("faces32", "--out", run, "--root", data_root, "--resume", "--set", "epochs=4")
+    assert vaelib("train", *words)[0] == 130
+    assert "evaluation" in json.loads((run / "metrics.json").read_text())
+    assert vaelib("generate", run)[0] == 0
 
 
 def test_less_than_no_flow_is_refused_before_any_work(vaelib, data_root, tmp_path):
@@ -156,6 +207,28 @@ def test_many_images_are_decoded_in_batches(vaelib, trained, tmp_path, monkeypat
     assert vaelib("generate", trained, "-n", 600)[0] == 0
     assert batches == [256, 256, 88]
     assert Image.open(tmp_path / "samples.png").size == (2 * (25 * 34 + 2), 2 * (24 * 34 + 2))
+
+
+def test_many_images_are_encoded_in_batches(vaelib, trained, folder, tmp_path, monkeypatch):
+    named = sorted(folder.rglob("*.png"))[:10]
+    assert vaelib("reconstruct", trained, *named, "-o", "whole.png")[0] == 0
+    batches = []
+    encode = models.VAE.encode
+    monkeypatch.setattr(models.VAE, "encode", lambda model, x: batches.append(len(x)) or encode(model, x))
+    monkeypatch.setattr(demos, "BATCH", 4)
+    assert vaelib("reconstruct", trained, *named, "-o", "parts.png")[0] == 0
+    assert batches == [4, 4, 2]
+    whole, parts = (Image.open(tmp_path / name) for name in ("whole.png", "parts.png"))
+    assert max(most for _, most in ImageChops.difference(whole, parts).getextrema()) <= 1
+
+
+@pytest.mark.parametrize("words", [("generate",), ("manipulate", "--attribute", "smiling"), ("generate", "--plain")])
+def test_statistics_are_read_once(vaelib, trained, monkeypatch, words):
+    verb, *options = words
+    reads, load = [], checkpoints.load_statistics
+    monkeypatch.setattr(checkpoints, "load_statistics", lambda run: reads.append(run) or load(run))
+    assert vaelib(verb, trained, *options)[0] == 0
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize(
@@ -302,7 +375,7 @@ def test_unknown_names_are_answered_with_the_nearest(vaelib, trained, folder):
         ("precision=bfloat", "bfloat16"),
         ("beta=-1", "0 or more"),
         ("seed=100000000000000000000", "from 0 to"),
-        ("size=48", "choose size"),
+        ("size=48", "image_size is 48: it must be one of 32, 64, 128"),
         ("channels=[16, 32, 64, 128, 256, 512]", "layers"),
         ("sigma=-1", "sigma"),
     ],

@@ -57,7 +57,7 @@ def test_faces_come_with_attributes_and_factors(tmp_path):
     assert (parts[0].attribute_names, parts[0].factor_names) == (list(names), list(faces.FACTOR_NAMES))
     pictures = torch.from_numpy(np.concatenate([ds.images for ds in parts])) / 255
     assert (pictures - faces.render(factors, 32)).abs().max() <= 1 / 255
-    assert all(ds.synthetic and ds.name == "faces" for ds in parts)
+    assert all(ds.synthetic and ds.name == "faces" and ds.crop == "none" for ds in parts)
 
 
 def test_objects_have_one_class_each(tmp_path):
@@ -216,7 +216,7 @@ def test_the_root_comes_from_the_argument_else_the_environment_else_the_users_ca
     [
         (("cifar-10",), "There is no dataset 'cifar-10': did you mean cifar10"),
         (("faces", 64, "training"), "There is no split 'training': did you mean train"),
-        (("faces", 48), "faces is not to be had at 48 pixels: choose size 32 or 64 or 128."),
+        (("faces", 48), "faces is not available at 48 pixels: choose size 32 or 64 or 128."),
         (("objects", 64), "choose size 32."),
         (("no/such/folder",), "no/such/folder does not exist"),
         (("photos.zip",), "photos.zip does not exist"),

@@ -167,6 +167,7 @@ def test_the_crop_is_the_centred_148(tmp_path):
     assert load(tmp_path).images[:, 2].min() > 150
     index = json.loads((data.prepare("celeba", 32, tmp_path) / "index.json").read_text())
     assert "148" in index["crop"]
+    assert load(tmp_path).crop == "the centred 148 x 148 pixels"
 
 
 def test_no_data_and_no_network(tmp_path):

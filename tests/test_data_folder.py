@@ -52,6 +52,12 @@ def test_images_without_folders_are_split_by_chance_but_always_alike(tmp_path):
     assert (ds.name, ds.attributes, ds.factors, ds.synthetic) == ("a", None, None, False)
 
 
+@pytest.mark.parametrize("name", ["mine", "celeba"])
+def test_the_largest_square_is_kept_whatever_the_folder_is_called(tmp_path, name):
+    ds = load(put(tmp_path / name, *(f"{i}.png" for i in range(3))))
+    assert (ds.name, ds.crop, ds.subset(1).crop) == (name, *["the largest centred square"] * 2)
+
+
 def test_three_images_make_three_splits(tmp_path):
     assert lengths(put(tmp_path / "few", "1.png", "2.png", "3.png")) == [1, 1, 1]
     assert lengths(put(tmp_path / "one", "1.png")) == [1, 0, 0]

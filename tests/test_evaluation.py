@@ -34,7 +34,7 @@ def dataset(n, size=32, seed=0, name="mine", names=FACES, split="valid"):
     greys = rng.integers(30, 200, (n, 3, 1, 1))
     images = (greys + rng.integers(0, 55, (n, 3, size, size))).astype(np.uint8)
     labels = torch.from_numpy(rng.random((n, len(names))) < 0.5) if names else None
-    return Dataset(images, name, split, labels, list(names))
+    return Dataset(images, name, split, labels, list(names), crop="the largest centred square")
 
 
 def statistics(model, names=FACES, seed=0):
@@ -71,7 +71,7 @@ def test_the_setting_is_stated(of_a_vae):
     expected = {"dataset": "mine", "split": "valid", "size": 32, "images": 40, "samples": 40, "seed": 0}
     assert {key: of_a_vae[key] for key in expected} == expected
     assert of_a_vae["crop"] == "the largest centred square"
-    assert "148" in evaluation.setting(dataset(5, name="celeba"))["crop"]
+    assert evaluation.setting(dataset(5, name="celeba"))["crop"] == "the largest centred square"  # a folder's name
 
 
 def test_the_likelihood_figures_agree_with_their_definitions(of_a_vae):
@@ -171,6 +171,24 @@ def test_without_attributes_there_is_nothing_to_edit():
     plain = dataset(20, 64, names=[])
     figures = evaluation.evaluate(model, dataset(30, 64, 1, names=[]), plain, statistics(model, []))
     assert figures["edits"] == {} and "no direction of Smiling" in figures["not_computed"]["edits"]
+
+
+def test_codes_and_labels_are_found_once_for_all_edits(monkeypatch):
+    encoded, judged = [], []
+    encode, accuracies = evaluation.encode_dataset, evaluation.judge_accuracies
+    monkeypatch.setattr(evaluation, "encode_dataset", lambda *args: encoded.append(1) or encode(*args))
+    monkeypatch.setattr(evaluation, "judge_accuracies", lambda *args: judged.append(1) or accuracies(*args))
+    model = small(AutoEncoder, size=64)  # which has no likelihood that needs codes
+    for names in (FACES, []):
+        figures = evaluation.evaluate(model, dataset(30, 64, 1), dataset(20, 64), statistics(model, names))
+        assert bool(figures["edits"]) == bool(figures["sharpened"]["edits"]) == bool(names)
+    assert (len(encoded), len(judged)) == (1, 1)  # none without a direction to edit along
+    assert {"edits", "sharpened edits"} <= set(figures["not_computed"])
+
+
+def test_without_labels_the_judge_is_not_asked(monkeypatch):
+    monkeypatch.setattr(evaluation.attributes, "probabilities", None)
+    assert evaluation.judge_accuracies(attributes.load(), dataset(5, 64, names=["Dog"])) == {}
 
 
 def test_labels_are_compared_by_their_names():
@@ -329,6 +347,15 @@ def test_weights_that_cannot_be_loaded_are_a_reason_too(torchmetrics):
         inception.load()
 
 
+def test_an_error_without_words_is_named_by_its_type(torchmetrics):
+    def broken(width):
+        raise RuntimeError
+
+    torchmetrics.FrechetInceptionDistance = broken
+    with pytest.raises(UserError, match=r"cannot be loaded \(RuntimeError\): fix that first"):
+        inception.load()
+
+
 # The table
 
 
@@ -338,7 +365,9 @@ def test_the_table_has_every_group(of_faces):
         assert part in text
     assert f"{of_faces['elbo']:,.0f}" in text and f"{of_faces['bits_per_dim']:.3g}" in text
     assert f"{of_faces['frechet']['attributes']['reconstructions']:.3g}" in text
-    assert f"edit: {next(iter(of_faces['edits']))}, of" in text
+    name, edit = next(iter(of_faces["edits"].items()))
+    judge = f"judge accuracy {100 * edit['judge_accuracy']:.1f} %"
+    assert f"edit: {name}, of {edit['faces']} faces without it; {judge}\n" in text
     assert "not computed: inception: --inception was not given" in text
     assert max(map(len, text.splitlines())) <= 120 and "nan" not in text.lower()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections import Counter
 
+import numpy as np
 import pytest
+import torch
 
 from vaelib import exercises
+from vaelib.exercises import chapter03, chapter05
 
 MODULES = [
     importlib.import_module(f"{exercises.__name__}.{module.name}")
@@ -43,6 +47,29 @@ def test_says_when_there_is_no_answer(check, capsys) -> None:
 def test_an_answer_of_the_wrong_kind_does_not_stop_the_notebook(check, capsys) -> None:
     check(Unusable())
     assert capsys.readouterr().out.startswith("✗ Your answer stopped with")
+
+
+@pytest.mark.parametrize("check", [chapter03.spread_without_a_price, chapter05.best_temperature])
+@pytest.mark.parametrize(
+    "answer",
+    [math.nan, math.inf, -math.inf, np.float32("nan"), torch.tensor(math.nan), torch.tensor(math.inf)],
+    ids=repr,
+)
+def test_what_is_no_finite_number_is_not_correct(check, answer, capsys) -> None:
+    check(answer)
+    assert capsys.readouterr().out == "✗ Not yet: your answer is not a finite number.\n"
+
+
+@pytest.mark.parametrize(
+    "answer", [np.str_("a word"), np.array([math.nan]), "nan", 10**400, torch.tensor(2.0)], ids=repr
+)
+def test_any_other_answer_is_handed_to_the_check(answer) -> None:
+    def asked(given):
+        assert given is answer
+        return "seen"
+
+    said = exercises.verdict(asked, answer)
+    assert said == "✗ Not yet: seen" or said.startswith("✗ Your answer stopped with TypeError")
 
 
 @pytest.mark.parametrize(("error", "asks"), [(TypeError, True), (AttributeError, True), (IndexError, False)])

@@ -70,7 +70,7 @@ def test_hints_on_the_step(capsys, means, hint):
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
-        (kl, "one number a dimension"),
+        (kl, "one number per dimension"),
         (lambda *parameters: kl(*parameters).sum(), "should be (5,), it is ()"),
         (lambda *parameters: kl(*parameters).mean(1), "not a mean"),
         (lambda mu, logvar, *prior: kl(*prior, mu, logvar).sum(1), "KL(p ‖ q)"),

@@ -66,6 +66,26 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(path, number):
     assert names(path.parent) == ["table.csv"]
 
 
+def test_a_file_that_may_not_grow_is_explained(path):
+    with pytest.raises(UserError, match=r"table\.csv would exceed the largest size of a file there: .*ulimit -f"):
+        write_and_raise(path, OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
+    assert path.read_text() == "old"
+
+
+def test_the_contents_are_on_the_disk_before_the_new_name_is(path, monkeypatch):
+    done, replace, fsync = [], os.replace, os.fsync
+
+    def flush(descriptor):
+        done.append(os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("renamed") or replace(*paths))
+    with atomic_write(path) as partial:
+        partial.write_text("longer than the old")
+    assert done == [len("longer than the old"), "renamed"]
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_folder_that_may_not_be_written_to_is_explained(path, number):
     with pytest.raises(UserError, match=r"Writing .*table\.csv is not permitted: choose another folder"):

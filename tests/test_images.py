@@ -99,6 +99,23 @@ def test_every_format_takes_a_picture_in_colour(tmp_path, suffix):
     assert (tmp_path / f"grid{suffix}").stat().st_size > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "width"), [("a.webp", 16_384), ("a.jpg", 65_536), ("a.gif", 65_536), ("a.pdf", 65_536)]
+)
+def test_a_picture_too_large_for_its_format_is_refused(tmp_path, name, width):
+    kind = images.FORMATS[Path(name).suffix]
+    with pytest.raises(
+        UserError, match=rf"{name} cannot hold {width} x 2 pixels as {kind}: write a \.png, or show fewer"
+    ):
+        images.save(Image.new("RGB", (width, 2)), tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_animation_too_large_is_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot hold 65536 x 2 pixels as GIF"):
+        images.save_gif([Image.new("RGB", (65_536, 2))] * 2, tmp_path / "walk.gif")
+
+
 def test_an_animation_holds_every_frame_and_its_last_one_for_a_second(tmp_path):
     images.save_gif(frames(5), tmp_path / "walk.gif", frames_per_second=10)
     with Image.open(tmp_path / "walk.gif") as gif:

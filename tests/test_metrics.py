@@ -135,7 +135,7 @@ def test_precision_and_recall_agree_with_the_definition_written_out():
 
 @pytest.mark.parametrize(("n", "k"), [(3, 3), (5, 0)])
 def test_precision_and_recall_need_neighbours(n, k):
-    with pytest.raises(UserError, match="neighbours are not to be had"):
+    with pytest.raises(UserError, match="neighbours cannot be found in sets of"):
         metrics.precision_recall(torch.zeros(n, 2), torch.zeros(9, 2), k)
 
 

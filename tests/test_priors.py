@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 from torch.distributions import MultivariateNormal
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vaelib.errors import UserError
 from vaelib.priors import Gaussian, GaussianMixture, StandardNormal
@@ -110,6 +111,29 @@ def test_samples_of_the_mixture_come_from_its_components():
     assert abs((chosen == 1).float().mean() - 0.7) < 5 * (0.7 * 0.3 / N) ** 0.5
     for k in (0, 1):
         assert_moments(z[chosen == k], means[k], parts["covariances"][k])
+
+
+class LargestTensor(TorchDispatchMode):
+    """Keeps the number of elements of the largest tensor that is made."""
+
+    most = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **kwargs or {})
+        self.most = max(self.most, made.numel() if isinstance(made, torch.Tensor) else 0)
+        return made
+
+
+def test_samples_of_the_mixture_take_no_matrix_each():
+    prior, n, d = GaussianMixture(2).fit(*posteriors(dim=16)), 500, 16
+    with LargestTensor() as largest:
+        z = prior.sample(n, noise(1))
+    assert largest.most <= n * d
+    generator = noise(1)
+    chosen = torch.multinomial(prior.weights, n, replacement=True, generator=generator)
+    draws = torch.randn(n, d, generator=generator)
+    scale = torch.linalg.cholesky(prior.covariances)[chosen]
+    torch.testing.assert_close(z, prior.means[chosen] + (scale @ draws[:, :, None])[:, :, 0], rtol=1e-3, atol=1e-3)
 
 
 def test_the_gaussian_has_the_moments_of_the_aggregate_posterior():

@@ -232,6 +232,7 @@ def test_the_command_gives_the_loss_curve_of_one_process(trained, place):
 def test_the_command_leaves_a_whole_run(trained, place):
     model, statistics = checkpoints.load(place / "two"), checkpoints.load_statistics(place / "two")
     assert model.sample(2, statistics.priors["gmm"]).isfinite().all()
+    assert json.loads((place / "two" / "metrics.json").read_text())["training"]["processes"] == 2
     assert not any("partial" in path.name for path in place.rglob("*"))
 
 
@@ -253,6 +254,30 @@ def test_processes_that_do_not_reach_each_other_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="2 processes were started and do not reach each other"):
         devices.connect()
+
+
+@pytest.fixture
+def one_gpu(monkeypatch):
+    """A machine with one GPU, as far as torch tells, on which two processes were started."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+
+
+def test_more_processes_than_gpus_are_refused_before_they_wait_for_each_other(monkeypatch, one_gpu):
+    monkeypatch.delenv("ACCELERATE_USE_CPU")
+    monkeypatch.setattr(devices, "Accelerator", None)
+    with pytest.raises(UserError, match=r"2 processes were started on 1 GPU\(s\): give --num_processes no more than"):
+        devices.connect()
+
+
+def test_processes_on_cpus_are_not_counted_against_gpus(one_gpu):
+    assert devices.connect().device.type == "cpu"
+
+
+def test_compiling_in_several_processes_is_refused():
+    with pytest.raises(UserError, match=r"torch\.compile is for one process here: train with --set compile=false"):
+        devices.compiled(torch.nn.Identity(), SimpleNamespace(num_processes=2, device=torch.device("cpu")))
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused():

@@ -1,13 +1,18 @@
-"""What a run fits to its codes once its model is trained: of mirror images too, and a flow where one is asked for."""
+"""A run: what it fits to its codes once its model is trained, where it computes, and what stops it in a sentence."""
 
 from __future__ import annotations
+
+import platform
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from vaelib import latent, runs
+from vaelib import devices, experiments, latent, runs, training
 from vaelib.data import Dataset
+from vaelib.errors import UserError
+from vaelib.experiments import Experiment
 from vaelib.models import VAE, AutoEncoder
 from vaelib.sharpening import power
 
@@ -50,3 +55,98 @@ def test_a_flow_is_fitted_where_one_is_asked_for(pictures):
     assert list(runs.fit_statistics(model, pictures, 0.1, progress=False).priors) == ["gaussian", "gmm"]
     known = runs.fit_statistics(model, pictures, 0.1, progress=False, flow_steps=2)
     assert list(known.priors) == ["gaussian", "gmm", "flow"] and known.priors["flow"].sample(4).shape == (4, 3)
+
+
+# Where a run computes
+
+
+SMALL = Experiment("A test.", "random", 32, latent_dim=3, channels=(4, 8), batch_size=8, epochs=1, seed=5)
+
+
+@pytest.fixture
+def trained(pictures, tmp_path, monkeypatch):
+    """The folder of a small run on pictures at random."""
+    monkeypatch.setattr(runs.data, "load", lambda *_: pictures)
+    runs.train(SMALL, tmp_path / "run", progress=False)
+    return tmp_path / "run"
+
+
+def on(monkeypatch, kind, processes=1):
+    """Let the processes compute on devices of this kind."""
+    connected = SimpleNamespace(device=torch.device(kind), num_processes=processes, is_main_process=True)
+    monkeypatch.setattr(devices, "connect", lambda: connected)
+
+
+@pytest.mark.parametrize(("processes", "words"), [(1, "Abacus 9000"), (4, "4 × Abacus 9000")])
+def test_gpus_are_named_and_counted(monkeypatch, processes, words):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Abacus 9000")
+    on(monkeypatch, "cuda", processes)
+    assert runs.hardware() == words
+
+
+def test_another_accelerator_is_named_with_its_machine(monkeypatch):
+    on(monkeypatch, "mps")
+    assert runs.hardware() == f"MPS, {platform.machine()}"
+
+
+@pytest.mark.parametrize(("threads", "words"), [(1, "1 thread of a CPU"), (3, "3 threads of a CPU")])
+def test_a_cpu_is_what_computes_even_beside_a_gpu(monkeypatch, threads, words):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runs.hardware() == f"{words}, {platform.machine()}"  # as ACCELERATE_USE_CPU asks for in all tests
+
+
+def test_the_number_of_processes_is_recorded(monkeypatch, pictures):
+    history = training.fit(small(), pictures, pictures, epochs=1, batch_size=8, progress=False)
+    on(monkeypatch, "cpu", processes=3)
+    assert runs.training_figures(SMALL, history)["processes"] == 3
+
+
+def test_what_is_trained_is_evaluated_on_the_device_that_trains(trained, monkeypatch):
+    monkeypatch.setattr(runs, "evaluate", lambda model, *_, **__: model.device.type)
+    on(monkeypatch, "meta")
+    assert runs.evaluate_run(trained, progress=False) == "meta"
+    assert runs._model_and_its_images(trained, None, False)[0].device.type == "meta"
+
+
+# What stops it
+
+
+def out_of_memory(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_a_full_gpu_is_explained(trained, monkeypatch):
+    monkeypatch.setattr(training, "fit", out_of_memory)
+    with pytest.raises(
+        UserError, match=r"^The GPU's memory is full: lower the batch size \(--set batch_size=\.\.\.\), or"
+    ):
+        runs.train(SMALL, trained, resume=True, progress=False)
+    monkeypatch.setattr(runs, "evaluate", out_of_memory)
+    with pytest.raises(
+        UserError, match=r"^The GPU's memory is full: stop other programs that use it, or .*USE_CPU=true"
+    ):
+        runs.evaluate_run(trained, progress=False)
+
+
+def test_a_network_that_does_not_fit_is_refused_before_images_are_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.data, "load", None)
+    with pytest.raises(UserError, match="images of 32 pixels take 1 to 4 layers"):
+        runs.train(experiments.load("faces32", ["channels=[4, 8, 8, 8, 8]"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_first_weights_depend_on_the_seed_alone(pictures, tmp_path, monkeypatch):
+    def draw(*_):
+        torch.rand(7)
+        return pictures
+
+    def stop(model, *_, **__):
+        raise UserError(str(model.decoder[0].weight.sum().item()))
+
+    monkeypatch.setattr(runs.data, "load", draw)
+    monkeypatch.setattr(training, "fit", stop)
+    torch.manual_seed(SMALL.seed)
+    expected = SMALL.build_model().decoder[0].weight.sum().item()
+    with pytest.raises(UserError, match=f"^{expected}$"):
+        runs.train(SMALL, tmp_path / "run")

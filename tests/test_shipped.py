@@ -316,7 +316,7 @@ def test_what_is_too_large_is_refused(run, tmp_path, monkeypatch):
 def test_the_script_ends_in_one_sentence(tmp_path):
     command = [sys.executable, ROOT / "benchmarks" / "ship.py", tmp_path / "no-run", tmp_path / "small"]
     finished = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert finished.returncode == 1 and finished.stderr.startswith("ship: There is no run or shipped checkpoint")
+    assert finished.returncode == 2 and finished.stderr.startswith("ship: There is no run or shipped checkpoint")
     assert not (tmp_path / "small").exists()
 
 
@@ -367,7 +367,8 @@ def test_a_record_is_completed_only_where_it_is_and_by_a_run_of_its_settings(run
         monkeypatch.setattr(sys, "argv", ["ship.py", str(record), str(folder), "--animation", str(other)])
         with pytest.raises(SystemExit) as stop:
             ship.main()
-        return str(stop.value)
+        assert stop.value.code == 2
+        return capsys.readouterr().err
 
     assert "holds no training.gif: train the run to its end first" in refused(record)
     images.save_gif([Image.new("RGB", (40, 20), colour) for colour in ("red", "lime")], other / "training.gif")

@@ -130,6 +130,13 @@ def test_dependencies_are_declared() -> None:
         assert declared & {distribution_name(name) for name in providers[package]}, package
 
 
+def test_type_checkers_may_use_the_hints() -> None:
+    """The marker of PEP 561 lies in the package, where the wheel takes it along with all that lies there."""
+    assert (ROOT / "vaelib/py.typed").is_file()
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["vaelib"] and wheel.keys() <= {"packages", "force-include"}
+
+
 def loaded_by(statement: str) -> set[str]:
     """The top-level modules that a fresh interpreter holds after `statement`."""
     code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"

@@ -21,7 +21,7 @@ from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored wi
 from . import checkpoints, data
 from .devices import autocast
 from .errors import UserError
-from .tensorfiles import in_float16, in_float32
+from .tensorfiles import in_float16, in_float32, read_tensors, write_tensors
 from .training import set_learning_rate
 
 SHIPPED = checkpoints.SHIPPED / "attributes64"
@@ -91,7 +91,7 @@ def _in_batches(function: Callable[[Tensor], Tensor], network: AttributeNetwork,
 
 @torch.no_grad()
 def accuracies(network: AttributeNetwork, ds: data.Dataset) -> Tensor:
-    """The share of images of `ds` whose label is met, for every attribute: (A,). Use it in evaluation mode."""
+    """Accuracy of each attribute on `ds`: (A,). The network must be in evaluation mode."""
     said = torch.cat([(network(x) > 0).cpu() for x in data.loader(ds, AT_ONCE, device=network.device)])
     return (said == ds.attributes).float().mean(0)
 
@@ -161,7 +161,7 @@ def _augmented(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def save(folder: str | Path, network: AttributeNetwork) -> None:
     """Write the weights, in float16, with names and shape in the header, to FOLDER/model.safetensors."""
-    checkpoints.write_tensors(Path(folder) / checkpoints.MODEL, in_float16(network.state_dict()), network.config)
+    write_tensors(Path(folder) / checkpoints.MODEL, in_float16(network.state_dict()), network.config)
 
 
 def load(folder: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AttributeNetwork:
@@ -170,7 +170,7 @@ def load(folder: str | Path = SHIPPED, device: str | torch.device = "cpu") -> At
     Raises `UserError` if the file is missing, is damaged, or describes another network than it holds.
     """
     path = Path(folder) / checkpoints.MODEL
-    tensors, config = checkpoints.read_tensors(path)
+    tensors, config = read_tensors(path)
     try:
         with torch.device("meta"):
             network = AttributeNetwork(**config)

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from . import experiments, models
 from .errors import UserError, unknown
+from .files import explained_disk_errors
 from .flow import Flow
 from .priors import Gaussian, GaussianMixture
 from .sharpening import Sharpener, bands
-from .tensorfiles import in_float32, read_tensors, with_prefix, write_tensors
+from .tensorfiles import in_float32, read_about, read_tensors, with_prefix, write_tensors
 
 MODEL, RESUME = "model.safetensors", "resume.safetensors"
 STATISTICS, CODES = "statistics.safetensors", "codes.safetensors"
@@ -57,7 +58,13 @@ def run_folder(name: str | Path) -> Path:
 
 
 def save(run: str | Path, model: models.LatentModel) -> None:
-    """Write the weights and the architecture to RUN/model.safetensors, in float32 and so bit for bit."""
+    """Write the weights and the architecture to RUN/model.safetensors, in float32 and so bit for bit.
+
+    Statistics and codes that lie there are removed first: they describe the weights that are replaced.
+    """
+    with explained_disk_errors(run):
+        for name in (STATISTICS, CODES):
+            (Path(run) / name).unlink(missing_ok=True)
     write_tensors(Path(run) / MODEL, model.state_dict(), {"model": type(model).__name__, "config": model.config})
 
 
@@ -190,6 +197,8 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
     shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
     for name, tensor in (gaussian | mixture).items():
         _require(name, tensor, shapes[name])
+    if not ((mixture["weights"] >= 0).all() and mixture["weights"].sum() > 0):
+        raise ValueError("weights are not those of a mixture")
     if "flow" in statistics.priors:
         weights = statistics.priors["flow"].tensors()  # which fit each other
         for name, tensor in weights.items():
@@ -205,8 +214,8 @@ class Codes:
     """The posteriors of some held-out images: what walks and edits need where the images themselves are not at hand.
 
     They are the first images of the validation split, in order, which the model was not trained on. `mu` is
-    (N, latent_dim), `logvar` the same or, of an autoencoder, None; `attributes` is bool (N, A) with one column a name,
-    or None if the images have none.
+    (N, latent_dim), `logvar` the same or, of an autoencoder, None; `attributes` is bool (N, A) with one column per
+    name, or None if the images have none.
     """
 
     mu: Tensor
@@ -250,7 +259,7 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what is wrong with the contents of `path` into a `UserError`."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, OverflowError, torch.linalg.LinAlgError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
 
 
@@ -273,7 +282,7 @@ def _names(about: dict) -> list[str]:
 
 def _architecture(name: str | Path) -> dict:
     """What the header of the run's weights says: its other files must agree."""
-    return read_tensors(run_folder(name) / MODEL)[1]["config"]
+    return read_about(run_folder(name) / MODEL)["config"]
 
 
 def save_resume(

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from . import __version__
 from .errors import UserError
 from .files import require_folder_of
 
@@ -46,7 +47,7 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to wri
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend ends in one sentence and exit status 2."""
+    """Run the command line; an error that the user can fix ends in one sentence and exit status 2."""
     try:
         app()
     except UserError as error:
@@ -54,8 +55,18 @@ def main() -> None:
         sys.exit(2)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vaelib {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Train variational autoencoders on faces, and play with what they have learned."""
 
 
@@ -177,7 +188,7 @@ def manipulate(
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
-    """Add an attribute, or take it away. One row an image, one column a strength."""
+    """Add an attribute, or take it away. One row per image, one column per strength."""
     multiples = _numbers(strengths)
     _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root, plain))
 

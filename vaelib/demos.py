@@ -22,13 +22,14 @@ from .data.decode import FORMATS, decode
 from .errors import UserError
 from .models import VAE, LatentModel
 from .priors import StandardNormal
+from .sharpening import Sharpener
 
 ALIGNED = (178, 218)  # pixels of CelebA's aligned images
 SHOWN = 8  # held-out images in a column where no others are named
 PAIRS = 6  # interpolations where no ends are named
 MOST_IN_A_ROW = 8
-SCALE = 2  # screen pixels a pixel
-BATCH = 256  # images decoded at a time
+SCALE = 2  # screen pixels per pixel
+BATCH = 256  # images encoded or decoded at a time
 ENCODED = 100  # held-out images of a run that has no codes yet
 DOWNLOADED = ("celeba", "cifar10")  # data sets that are too large to be fetched for one picture
 
@@ -36,9 +37,13 @@ DOWNLOADED = ("celeba", "cifar10")  # data sets that are too large to be fetched
 def samples(run: str, n: int, prior: str, seed: int, plain: bool = False) -> Image.Image:
     """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
     model = checkpoints.load(run)
-    density = StandardNormal(model.latent_dim) if prior == "normal" else checkpoints.load_statistics(run).prior(prior)
+    if prior == "normal":  # which a run in training can be asked for, too
+        density, sharpener = StandardNormal(model.latent_dim), _sharpener(run, plain)
+    else:
+        statistics = checkpoints.load_statistics(run)
+        density, sharpener = statistics.prior(prior), None if plain else statistics.sharpener
     z = density.sample(n, torch.Generator().manual_seed(seed))
-    return images.grid(_painter(run, model, plain)(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
+    return images.grid(_painter(model, sharpener)(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
 def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None, plain: bool = False) -> Image.Image:
@@ -52,14 +57,15 @@ def reconstructions(run: str, paths: Sequence[Path] | None, root: Path | None, p
         return _reconstructions_alone(run, experiment.dataset, plain)
     model = checkpoints.load(run)
     x = _opened(paths, model) if paths else _first(_held_out(experiment, root), 2 * SHOWN)
-    x_hat = _painter(run, model, plain)(_encode(model, x))
+    x_hat = _painter(model, _sharpener(run, plain))(_encode(model, x))
     columns = min(MOST_IN_A_ROW, len(x))
     rows = zip(x.split(columns), x_hat.split(columns), strict=True)
     return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
 
 
 def _reconstructions_alone(run: str, dataset: str, plain: bool) -> Image.Image:
-    x_hat = _painter(run, checkpoints.load(run), plain)(checkpoints.load_codes(run).mu[: 2 * SHOWN])
+    paint = _painter(checkpoints.load(run), _sharpener(run, plain))
+    x_hat = paint(checkpoints.load_codes(run).mu[: 2 * SHOWN])
     picture = images.grid(x_hat, MOST_IN_A_ROW, scale=SCALE)
     return images.titled(picture, [f"reconstructions; for their originals: vaelib prepare {dataset}"])
 
@@ -72,7 +78,7 @@ def _filled(row: Tensor, columns: int) -> Tensor:
 def interpolation(
     run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
 ) -> Image.Image:
-    """One row a pair of images, one column a step from the first to the second."""
+    """One row per pair of images, one column per step from the first to the second."""
     walks = _walks(run, ends, steps, method, root, plain)
     return images.grid(walks.flatten(0, 1), columns=steps, scale=SCALE)
 
@@ -80,7 +86,7 @@ def interpolation(
 def animated_interpolation(
     run: str, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
 ) -> list[Image.Image]:
-    """One frame a step, there and back again, every pair in its place."""
+    """One frame per step, there and back again, every pair in its place."""
     walks = _walks(run, ends, steps, method, root, plain)
     there = [images.grid(step, columns=min(3, len(step)), scale=SCALE) for step in walks.transpose(0, 1)]
     return there + there[-2:0:-1]
@@ -96,7 +102,7 @@ def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root:
         raise UserError(f"The data set of {run} holds out one image alone: name the two images to walk between.")
     pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
     paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
-    return _painter(run, model, plain)(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
+    return _painter(model, _sharpener(run, plain))(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
 def manipulation(
@@ -107,16 +113,18 @@ def manipulation(
     root: Path | None,
     plain: bool = False,
 ) -> Image.Image:
-    """One row an image, one column a multiple of the attribute's direction that is added to its code.
+    """One row per image, one column per multiple of the attribute's direction that is added to its code.
 
     Where no image is named, the rows are held-out images that lack the attribute.
     """
     model = checkpoints.load(run)
-    direction = checkpoints.load_statistics(run).direction(attribute)
+    statistics = checkpoints.load_statistics(run)
+    direction = statistics.direction(attribute)
     codes = _codes(run, model, paths, root)
     z = codes.mu if paths else codes.lacking(attribute)[:SHOWN]
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    edited = images.grid(_painter(run, model, plain)(moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
+    paint = _painter(model, None if plain else statistics.sharpener)
+    edited = images.grid(paint(moved.flatten(0, 1)), columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
 
@@ -132,13 +140,19 @@ def _codes(run: str, model: LatentModel, paths: Sequence[Path] | None, root: Pat
 
 @torch.no_grad()
 def _encode(model: LatentModel, x: Tensor) -> Tensor:
-    return model.encode(x)[0] if isinstance(model, VAE) else model.encode(x)
+    """The codes (N, latent_dim) of images x (N, 3, H, W): of a VAE the means of their posteriors."""
+    encoded = [model.encode(part) for part in x.split(BATCH)]
+    return torch.cat([posterior[0] for posterior in encoded] if isinstance(model, VAE) else encoded)
 
 
-def _painter(run: str, model: LatentModel, plain: bool) -> Callable[[Tensor], Tensor]:
-    """What makes images of codes: the decoder, then the run's sharpener. A run in training has no statistics yet."""
+def _sharpener(run: str, plain: bool) -> Sharpener | None:
+    """The run's sharpener, if it is wanted and there is one: a run in training has no statistics yet."""
     known = not plain and (checkpoints.run_folder(run) / checkpoints.STATISTICS).is_file()
-    sharpener = checkpoints.load_statistics(run).sharpener if known else None
+    return checkpoints.load_statistics(run).sharpener if known else None
+
+
+def _painter(model: LatentModel, sharpener: Sharpener | None) -> Callable[[Tensor], Tensor]:
+    """What makes images of codes: the decoder, then the sharpener if there is one."""
 
     @torch.no_grad()
     def paint(z: Tensor) -> Tensor:

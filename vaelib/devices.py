@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import parse_flag_from_env
 
-from .errors import UserError
+from .errors import UserError, first_line
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 
@@ -15,10 +18,12 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 def connect() -> Accelerator:
     """Find the device, and the other processes where a launcher has started several.
 
-    Raises `UserError` if they cannot reach each other: each would train alone, into the same folder.
+    Raises `UserError` if there are more of them than GPUs, or if they cannot reach each other: each would train alone,
+    into the same folder.
     """
-    # Accelerate connects processes on CPUs only if it is told to use them. Its autocast cannot change in a process, so
-    # that is ours.
+    _require_a_gpu_for_each()  # first, since Accelerate makes the processes wait for each other
+    # Accelerate joins CPU processes only with cpu=True. Its mixed precision is fixed for a process, so `autocast` below
+    # replaces it.
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
     started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
     if accelerator.num_processes != started:
@@ -27,6 +32,26 @@ def connect() -> Accelerator:
             "start one alone, or set the environment variable ACCELERATE_USE_CPU=true."
         )
     return accelerator
+
+
+def _require_a_gpu_for_each() -> None:
+    """Raise `UserError` if more processes were started on this machine than it has GPUs; those on CPUs need none."""
+    if parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available():
+        return
+    started, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
+    if started > gpus:
+        raise UserError(
+            f"{started} processes were started on {gpus} GPU(s): give --num_processes no more than there are GPUs."
+        )
+
+
+@contextmanager
+def explained_lack_of_memory(remedy: str) -> Iterator[None]:
+    """Turn a GPU whose memory is full into a `UserError` that names `remedy`, a clause without a full stop."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"The GPU's memory is full: {remedy}.") from error
 
 
 def share_batch_statistics(model: torch.nn.Module, accelerator: Accelerator) -> None:
@@ -50,18 +75,18 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
 
 def compiled(module: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
-    """A module that computes the same by kernels which torch.compile writes when it is first called.
+    """The module under torch.compile; its kernels are generated at the first call.
 
-    Raises `UserError` where they cannot be built, for want of a compiler for instance.
+    Raises `UserError` where they cannot be built, for want of a compiler for instance, or if several processes train.
     """
+    if accelerator.num_processes > 1:
+        raise UserError("torch.compile is for one process here: train with --set compile=false.")
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.ones(2, device=accelerator.device))
     except Exception as error:  # of many kinds, by system and by what is missing
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"torch.compile does not work here ({reason}): install a C++ compiler, or train with --set compile=false."
+            f"torch.compile does not work here ({first_line(error)}): install a C++ compiler, or train with --set "
+            "compile=false."
         ) from error
-    # "reduce-overhead" launches all kernels of a call together, as CUDA graphs. With several processes a call also
-    # exchanges numbers between them: there the plain mode is the safe one.
-    alone_on_cuda = accelerator.device.type == "cuda" and accelerator.num_processes == 1
-    return torch.compile(module, mode="reduce-overhead" if alone_on_cuda else "default")
+    # "reduce-overhead" launches all kernels of a call together, as CUDA graphs.
+    return torch.compile(module, mode="reduce-overhead" if accelerator.device.type == "cuda" else "default")

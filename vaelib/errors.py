@@ -7,11 +7,16 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake that the person at the keyboard can mend.
+    """A mistake that the person at the keyboard can fix.
 
     The message is one sentence that names the cause and the remedy. The command line prints it without a traceback
     and exits with status 2.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What another program's error says, in its first line; its type if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -13,7 +14,6 @@ from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored wi
 from . import attributes, data, inception, losses, metrics
 from .checkpoints import Statistics
 from .comparison import HELD_OUT, NEIGHBOURS, RECONSTRUCTIONS, TRAINING, Features, compare, samples_of
-from .data.celeba import CROP
 from .editing import SEEN, edit_figures
 from .errors import UserError
 from .latent import encode_dataset
@@ -31,10 +31,8 @@ AT_ONCE = 256  # images in a batch
 REAL = (HELD_OUT, TRAINING)  # sets that no model has painted
 SHARPENED_PREFIX = "sharpened "  # before the name of a set
 
-CROPS = {"celeba": f"the centred {CROP} x {CROP} pixels", "faces": "none", "objects": "none", "cifar10": "none"}
-CROP_OF_A_FOLDER = "the largest centred square"
-
 Extractor = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [0, 1] to features (B, D), on the CPU
+Paint = Callable[[Tensor], Tensor]  # codes (B, latent_dim) to images (B, 3, H, W) in [0, 1]
 
 
 def evaluate(
@@ -71,14 +69,18 @@ def evaluate(
     seen = first_features(extractors, batches(model, train), progress) if trained_on else None
     if not trained_on:
         not_computed["memorisation"] = "the model was not trained on this data set"
-    edits = partial(all_edits, model, held_out, statistics, judge, not_computed, progress=progress)
+    sharpen = statistics.sharpener
+    paints = {"edits": model.decode}
+    if sharpen:
+        paints["sharpened edits"] = lambda z: sharpen(model.decode(z))
+    edits = all_edits(model, held_out, statistics, judge, paints, not_computed, progress) if judge else {}
     figures |= {"features": about} | compare(plain_features(features), seen)
     if judge:
-        figures["edits"] = edits(model.decode)
-    if sharpen := statistics.sharpener:
+        figures["edits"] = edits["edits"]
+    if sharpen:
         figures["sharpened"] = reconstruction_figures(x, sharpen(x_hat)) | compare(sharpened_features(features), seen)
         if judge:
-            figures["sharpened"]["edits"] = edits(lambda z: sharpen(model.decode(z)), "sharpened edits")
+            figures["sharpened"]["edits"] = edits["sharpened edits"]
     return figures | {"not_computed": not_computed}
 
 
@@ -101,7 +103,7 @@ def setting(held_out: data.Dataset) -> dict:
     return {
         "dataset": held_out.name,
         "split": held_out.split,
-        "crop": CROPS.get(held_out.name, CROP_OF_A_FOLDER),
+        "crop": held_out.crop,
         "size": held_out.images.shape[-1],
         "images": len(held_out),
         "samples": len(held_out),
@@ -259,39 +261,47 @@ def all_edits(
     held_out: data.Dataset,
     statistics: Statistics,
     judge: attributes.AttributeNetwork,
+    paints: dict[str, Paint],
     not_computed: dict[str, str],
-    paint: Callable[[Tensor], Tensor],
-    called: str = "edits",
     progress: bool = False,
-) -> dict:
-    """`editing.edit_figures` of every attribute in `EDITED` that the run has a direction for, by its name.
+) -> dict[str, dict]:
+    """`editing.edit_figures` of every attribute in `EDITED` that the run has a direction for, for each of `paints`.
 
-    `paint` makes images of codes, both where the model is. With judge_accuracy, that on `held_out` (None without
-    labels). `not_computed` is told why an edit is not there, under the name that these edits are `called` by.
+    These make images of codes, both where model and judge are; their names are those of their edits. With
+    judge_accuracy, that on `held_out` (None without labels). `not_computed` is told why an edit is not there.
     """
-    names = [name for name in EDITED if name in statistics.attribute_names]
-    if not names:
-        not_computed[called] = f"the run knows no direction of {' or '.join(EDITED)}"
+    directions = {name: statistics.direction(name) for name in EDITED if name in statistics.attribute_names}
+    if not directions:
+        not_computed |= dict.fromkeys(paints, f"the run knows no direction of {' or '.join(EDITED)}")
+        return {called: {} for called in paints}
     mu, _ = encode_dataset(model, held_out)
-    ask = partial(attributes.probabilities, judge)
     accuracy = judge_accuracies(judge, held_out)
-    edits = {}
-    for name in names:
-        direction = statistics.direction(name)
+    edits = {called: {} for called in paints}
+    for (called, paint), (name, direction) in product(paints.items(), directions.items()):
         try:
-            edited = edit_figures(
-                lambda z: paint(z.to(model.device)), mu, direction, name, ask, judge.attribute_names, progress=progress
-            )
-            edits[name] = edited | {"judge_accuracy": accuracy.get(name)}
+            figures = _edit(paint, mu, direction, name, judge, progress)
+            edits[called][name] = figures | {"judge_accuracy": accuracy.get(name)}
         except UserError as error:
             not_computed[f"{called}: {name}"] = str(error)
     return edits
 
 
+def _edit(
+    paint: Paint, mu: Tensor, direction: Tensor, name: str, judge: attributes.AttributeNetwork, progress: bool
+) -> dict:
+    def decode(z: Tensor) -> Tensor:
+        return paint(z.to(judge.device))
+
+    ask = partial(attributes.probabilities, judge)
+    return edit_figures(decode, mu, direction, name, ask, judge.attribute_names, progress=progress)
+
+
 def judge_accuracies(judge: attributes.AttributeNetwork, ds: data.Dataset) -> dict[str, float]:
-    """The share of images of `ds` whose label the judge meets, for the attributes that both have names for."""
-    said = attributes.probabilities(judge, all_images(ds)) > SEEN
+    """The judge's accuracy on the labels of `ds`, by name, for the attributes that both have names for."""
     names = [name for name in ds.attribute_names if name in judge.attribute_names]
+    if not names:
+        return {}
+    said = attributes.probabilities(judge, all_images(ds)) > SEEN
     met = [
         said[:, judge.attribute_names.index(name)] == ds.attributes[:, ds.attribute_names.index(name)] for name in names
     ]

@@ -25,8 +25,8 @@ class Experiment:
 
     `learning_rate` is the peak of the schedule; `sigma` belongs to the gaussian likelihood; `beta` multiplies the KL
     and rises from 0 over `warm_up_epochs`; `precision` is float32, bfloat16 or auto; `flip` mirrors half of the images;
-    `ema` is the share of the moving average that stays at every step, 0 for none; `compile` is for torch.compile;
-    `flow_steps` are those of a flow that is fitted to the codes in the end, 0 for none.
+    `ema` is the share of the moving average that stays at every step, 0 for none; `compile` is for torch.compile, in
+    one process; `flow_steps` are those of a flow that is fitted to the codes in the end, 0 for none.
     """
 
     about: str
@@ -143,7 +143,7 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: copy the whole folder of the run, or train it again.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML ({error}): mend the file.") from error
+        raise UserError(f"{path} is not valid TOML ({error}): fix the file.") from error
     for override in overrides:
         key, value = _parse_override(override)
         values[key] = value

@@ -18,7 +18,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Whatever happens inside the block, `path` holds either its old content or all of the new one. The temporary name
     keeps the suffix of `path`, because image writers choose their format by it.
 
-    Raises `UserError` if the folder does not exist or the disk is full.
+    Raises `UserError` if the folder does not exist, the disk is full, or the file is larger than the system allows.
     """
     path = Path(path)
     require_folder_of(path)
@@ -26,9 +26,16 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     try:
         with explained_disk_errors(path):
             yield partial
+            _flush_to_disk(partial)
             os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the disk holds the contents, so that a power cut cannot leave the new name on an empty file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def require_folder_of(path: str | Path) -> None:
@@ -54,7 +61,7 @@ def make_folder(folder: str | Path) -> None:
 
 @contextmanager
 def explained_disk_errors(path: str | Path) -> Iterator[None]:
-    """Turn a full disk and a folder without write permission, met while writing `path`, into a `UserError`."""
+    """Turn a full disk, a file that is too large or a lack of permission, met while writing `path`, to `UserError`."""
     try:
         yield
     except OSError as error:
@@ -62,6 +69,11 @@ def explained_disk_errors(path: str | Path) -> Iterator[None]:
             raise UserError(
                 f"The disk is full, so {path} was not written: free some space and give the command again, a training "
                 "with --resume."
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise UserError(
+                f"{path} would exceed the largest size of a file there: choose a folder on another disk, or raise the "
+                "limit (ulimit -f)."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(

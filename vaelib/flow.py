@@ -1,4 +1,4 @@
-"""A second stage: a flow that turns N(0, I) into where the encoder puts the data, whatever shape that has.
+"""A second stage: a flow that turns N(0, I) into the aggregate posterior, whatever its shape.
 
 The two-stage VAE (Dai & Wipf 2019) fits a second model to the codes of the first. Here it is a continuous normalising
 flow: a network gives the velocity of a point z at each time t from 0, where points are distributed as N(0, I), to 1,
@@ -44,7 +44,7 @@ class Velocity(nn.Module):
             for _ in range(blocks)
         )
         self.outlet = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, latent_dim))
-        nn.init.zeros_(self.outlet[1].weight)  # it starts at rest
+        nn.init.zeros_(self.outlet[1].weight)  # it starts nearly at rest
 
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
         """dz/dt, (B, latent_dim)."""
@@ -90,14 +90,14 @@ class Flow:
         A network that regresses velocities stops short of their extremes: in 128 dimensions its samples were 3 % too
         narrow, which a sharp decoder shows.
         """
-        noise = torch.Generator().manual_seed(self.seed + 1)  # not that of somebody's first samples, most likely
+        noise = torch.Generator().manual_seed(self.seed + 1)  # another stream than a caller's `manual_seed(seed)`
         y = (self.sample(MATCHING_DRAWS, noise) - self.mean) / self.std
         std = self.std / y.std(0).clamp(min=0.1)  # where codes are all the same, samples may be, too
         self.mean, self.std = self.mean - std * y.mean(0), std
 
     def _train(self, mu: Tensor, logvar: Tensor | None, progress: bool) -> None:
         noise = torch.Generator(mu.device).manual_seed(self.seed)
-        fused = mu.device.type in ("cpu", "cuda")  # one call a step: networks this small wait for Python
+        fused = mu.device.type in ("cpu", "cuda")  # one call per step: networks this small wait for Python
         optimizer = torch.optim.AdamW(self.velocity.parameters(), LEARNING_RATE, weight_decay=0.01, fused=fused)
         # Of 10 steps a tenth to rise in would be none: torch divides by it.
         schedule = OneCycleLR(optimizer, LEARNING_RATE, max(self.steps, 11), pct_start=0.1, cycle_momentum=False)

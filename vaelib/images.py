@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -66,7 +67,10 @@ def titled(picture: Image.Image, titles: Sequence[str], size: int = 16) -> Image
 
 
 def save(picture: Image.Image, path: str | Path) -> None:
-    """Write a picture in the format that the suffix of `path` names. Raises `UserError` if it names none."""
+    """Write a picture in the format that the suffix of `path` names.
+
+    Raises `UserError` if it names none, or if the picture is too large for that format.
+    """
     require_picture_name(path)
     _write(path, picture, FORMATS[Path(path).suffix.lower()])
 
@@ -80,7 +84,10 @@ def require_picture_name(path: str | Path) -> None:
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second: float = 8) -> None:
-    """Write an animation that loops, its last frame held for a second."""
+    """Write an animation that loops, its last frame held for a second.
+
+    Raises `UserError` if the frames are too large for a GIF.
+    """
     durations = [round(1000 / frames_per_second)] * (len(frames) - 1) + [1000]
     _write(path, frames[0], "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
 
@@ -88,6 +95,12 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second:
 def _write(path: str | Path, picture: Image.Image, picture_format: str, **options) -> None:
     # Encoded in memory: written by Pillow itself, a file that a full disk cuts short can pass for a whole one.
     encoded = BytesIO()
-    picture.save(encoded, picture_format, **options)
+    try:
+        picture.save(encoded, picture_format, **options)
+    except (OSError, ValueError, OverflowError, struct.error) as error:  # one for each format
+        raise UserError(
+            f"{path} cannot hold {picture.width} x {picture.height} pixels as {picture_format}: write a .png, or show "
+            "fewer images."
+        ) from error
     with atomic_write(path) as partial:
         partial.write_bytes(encoded.getvalue())

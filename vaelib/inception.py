@@ -1,4 +1,4 @@
-"""Inception's features, in which the usual FID is measured: by torchmetrics, where it and its weights are to be had.
+"""Inception's features, in which the usual FID is measured: by torchmetrics, where it and its weights are available.
 
 Neither is a dependency of this project: the weights are 90 MB, which torchmetrics fetches from GitHub and keeps in
 torch's cache. Inception was trained on photographs of objects; of faces it sees less than its fame suggests (chapter
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .data.download import reachable
-from .errors import UserError
+from .errors import UserError, first_line
 
 WIDTH = 2048  # features of the last pooling layer
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # as torchmetrics' extractor stores them
@@ -37,7 +37,7 @@ def load(device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
     try:
         network = fid.FrechetInceptionDistance(WIDTH).inception.to(device)
     except Exception as error:  # a missing package, a failed download, a damaged file: each has its own
-        raise UserError(f"Inception cannot be loaded ({str(error).splitlines()[0]}): mend that first.") from error
+        raise UserError(f"Inception cannot be loaded ({first_line(error)}): fix that first.") from error
 
     @torch.no_grad()
     def features(images: Tensor) -> Tensor:

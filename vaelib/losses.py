@@ -31,7 +31,7 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True)
 class Bernoulli:
-    """Each pixel value is the probability of a coin: its nll is the binary cross-entropy.
+    """x_hat holds the probability that a pixel is 1; the nll is the binary cross-entropy between x and x_hat.
 
     For pixels strictly between 0 and 1 this is not a normalised density, so its nats cannot be compared with those
     of a Gaussian (Loaiza-Ganem & Cunningham 2019).

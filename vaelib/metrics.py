@@ -88,14 +88,14 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
     Features (N, D) and (M, D). A set's support is taken to be the balls around its examples that reach to their k-th
     nearest neighbour in the set; precision is the share of `fake` within the support of `real`, recall the reverse
-    (Kynkäänniemi et al. 2019). Both depend on N, M and k (in larger sets the balls are
-    smaller): compare values of equal ones only.
+    (Kynkäänniemi et al. 2019). Both depend on N, M and k (in larger sets the balls are smaller): compare values of
+    equal ones only.
 
     Raises `UserError` if a set has fewer than k + 1 examples.
     """
     if k < 1 or min(len(real), len(fake)) <= k:
         raise UserError(
-            f"{k} neighbours are not to be had in sets of {len(real)} and {len(fake)}: give more, or lower k."
+            f"{k} neighbours cannot be found in sets of {len(real)} and {len(fake)}: give more, or lower k."
         )
     return _share_within(fake, real, k), _share_within(real, fake, k)
 

@@ -104,7 +104,8 @@ class LatentModel(nn.Module):
     def sample(self, n: int, prior: Prior | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Decode n draws from `prior`, N(0, I) unless another is given: (n, 3, H, W) in [0, 1].
 
-        Uses batch statistics gathered in training only after `model.eval()`, like every method here.
+        `generator` is one of the CPU. Call `model.eval()` first: in training mode batch normalisation would use the
+        statistics of this batch.
         """
         if prior is None:
             z = torch.randn(n, self.latent_dim, generator=generator)
@@ -116,7 +117,7 @@ class LatentModel(nn.Module):
 class AutoEncoder(LatentModel):
     """A convolutional autoencoder: x → z → x_hat, trained to make x_hat equal x (chapter 01).
 
-    `image_size` is 32, 64 or 128; `channels` has one entry a layer, each of which halves the image.
+    `image_size` is 32, 64 or 128; `channels` has one entry per layer, each of which halves the image.
     Raises `UserError` (a `ValueError`) for a shape that does not fit.
     """
 
@@ -139,7 +140,7 @@ class VAE(LatentModel):
     """A variational autoencoder with a Gaussian posterior of diagonal covariance (chapter 03; Kingma & Welling 2014).
 
     The encoder gives q(z | x) = N(mu, diag(exp(logvar))), the decoder the mean of p(x | z), the prior is N(0, I).
-    `image_size` is 32, 64 or 128; `channels` has one entry a layer, each of which halves the image.
+    `image_size` is 32, 64 or 128; `channels` has one entry per layer, each of which halves the image.
     Raises `UserError` (a `ValueError`) for a shape that does not fit.
     """
 

@@ -100,8 +100,11 @@ class GaussianMixture:
         """n independent draws, (n, latent_dim): a component for each, then a point of that component."""
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], generator=generator)
-        scale = _cholesky(self.covariances)  # (components, latent_dim, latent_dim)
-        return self.means[chosen] + torch.einsum("nij,nj->ni", scale[chosen], noise)
+        z = self.means[chosen]
+        for component, scale in enumerate(_cholesky(self.covariances)):  # one by one: n matrices would fill the memory
+            rows = chosen == component
+            z[rows] += noise[rows] @ scale.T
+        return z
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (n, latent_dim): (n,) nats."""

@@ -13,7 +13,7 @@ from .files import atomic_write, make_folder
 from .models import LatentModel
 
 HISTORY, ANIMATION, PICTURES = "history.csv", "training.gif", "pictures"
-SHOWN, COLUMNS = 36, 6  # images a picture, and in each of its rows
+SHOWN, COLUMNS = 36, 6  # images per picture, and in each of its rows
 LONGEST_ANIMATION = 40  # frames: of a longer run, evenly spaced epochs
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from accelerate import PartialState
 
 from . import checkpoints, data, devices, experiments, training
 from .errors import UserError
@@ -59,12 +58,14 @@ def _require_same_architecture(run: Path, started: Experiment, continued: Experi
             )
 
 
+@devices.explained_lack_of_memory("lower the batch size (--set batch_size=...), or stop other programs that use it")
 def train(
     experiment: Experiment, run: Path, root: str | Path | None = None, resume: bool = False, progress: bool = True
 ) -> pd.DataFrame:
     """Train the experiment's model, write everything to the folder `run`; statistics, codes and metrics at the end.
 
-    The folder is made once all else is known to be right: a mistake in the settings leaves nothing behind.
+    The folder is made once all else is known to be right: a mistake in the settings leaves nothing behind. When a
+    resumed run trains on, what described its old weights is removed. Raises `UserError` if the GPU's memory is full.
     """
     settings = experiment.training_settings()
     training.Settings(**settings)  # refuses what cannot be trained, before any work
@@ -72,15 +73,15 @@ def train(
         raise UserError(f"flow_steps is {experiment.flow_steps}: it must be 0 (no flow) or more.")
     accelerator = devices.connect()
     accelerator.wait_for_everyone()  # one that is still in `start` would take this run's folder for another's
+    torch.manual_seed(experiment.seed)
+    model = experiment.build_model()  # before the images, whose preparation may take long: it refuses what does not fit
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
     valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
     _require_enough(train_set, experiment)
-    torch.manual_seed(experiment.seed)
-    model = experiment.build_model()
     if accelerator.is_main_process:
         make_folder(run)
         experiments.write(experiment, run / experiments.CONFIG)
-    history = training.fit(model, train_set, valid_set, out=run, resume=resume, progress=progress, **settings)
+    history = _fit(model, train_set, valid_set, run, resume=resume, progress=progress, **settings)
     if accelerator.is_main_process:
         statistics = fit_statistics(
             model, train_set, history["sigma"].iloc[-1], progress, experiment.flip, experiment.flow_steps
@@ -90,6 +91,22 @@ def train(
         images = {"train_images": len(train_set), "valid_images": len(valid_set)}
         write_metrics(run, {"training": images | training_figures(experiment, history)})
     return history
+
+
+def _fit(model: LatentModel, train_set: data.Dataset, valid_set: data.Dataset, run: Path, **options) -> pd.DataFrame:
+    """`training.fit` into the folder `run`; however it ends, its metrics keep no figures of weights that are gone."""
+    try:
+        return training.fit(model, train_set, valid_set, out=run, **options)
+    finally:
+        if devices.connect().is_main_process:
+            _forget_old_evaluations(run)
+
+
+def _forget_old_evaluations(run: Path) -> None:
+    """Remove the evaluations from metrics.json if the weights were replaced, and with them the statistics."""
+    if (run / METRICS).is_file() and not (run / checkpoints.STATISTICS).is_file():
+        figures = _read_metrics(run / METRICS)
+        _write_json(run / METRICS, {key: value for key, value in figures.items() if not key.startswith("evaluation")})
 
 
 def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:
@@ -171,9 +188,9 @@ def add_flow(name: str | Path, steps: int, root: str | Path | None = None, progr
 def _model_and_its_images(
     name: str | Path, root: str | Path | None, progress: bool
 ) -> tuple[LatentModel, data.Dataset]:
-    """The model of a run where it is fastest, and the images that it was trained on."""
+    """The model of a run on the device that trains, and the images that it was trained on."""
     experiment = experiments.read(checkpoints.run_folder(name) / experiments.CONFIG)
-    model = checkpoints.load(name).to(PartialState().device, memory_format=torch.channels_last)
+    model = checkpoints.load(name).to(devices.connect().device, memory_format=torch.channels_last)
     return model, data.load(experiment.dataset, experiment.size, "train", root, progress)
 
 
@@ -202,18 +219,26 @@ def training_figures(experiment: Experiment, history: pd.DataFrame) -> dict:
         "images_per_second": history["images_per_second"].median(),
         **{key: last[key] for key in ("train_nll", "train_kl", "valid_nll", "valid_kl", "valid_mse", "sigma")},
         "hardware": hardware(),
+        "processes": devices.connect().num_processes,
         "versions": {name: version(name) for name in ("torch", "torchvision", "accelerate")},
     }
 
 
 def hardware() -> str:
-    """The device that models run on, in words: the first GPU, or the number of processor cores."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    """The device that models run on, in words: the GPUs of all processes, or the number of processor threads."""
+    accelerator = devices.connect()
+    device, processes = accelerator.device, accelerator.num_processes
+    if device.type == "cuda":
+        return (f"{processes} × " if processes > 1 else "") + torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return f"{device.type.upper()}, {platform.machine()}"
     threads = torch.get_num_threads()
     return f"{threads} thread{'s' if threads > 1 else ''} of a CPU, {platform.machine()}"
 
 
+@devices.explained_lack_of_memory(
+    "stop other programs that use it, or set the environment variable ACCELERATE_USE_CPU=true"
+)
 def evaluate_run(
     name: str | Path,
     dataset: str | None = None,
@@ -221,11 +246,14 @@ def evaluate_run(
     with_inception: bool = False,
     progress: bool = True,
 ) -> dict:
-    """Figures of a run or a shipped checkpoint on the validation images of its own data set, or of another one."""
+    """Figures of a run or a shipped checkpoint on the validation images of its own data set, or of another one.
+
+    They are computed on the device that trains. Raises `UserError` as `evaluate` does, and if the GPU's memory is full.
+    """
     run = checkpoints.run_folder(name)
     experiment = experiments.read(run / experiments.CONFIG)
     model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
-    model.to(PartialState().device, memory_format=torch.channels_last)
+    model.to(devices.connect().device, memory_format=torch.channels_last)
     train_set, held_out = (
         data.load(dataset or experiment.dataset, experiment.size, split, root, progress) for split in ("train", "valid")
     )
@@ -243,11 +271,18 @@ def evaluate_run(
 def write_metrics(name: str | Path, figures: dict) -> None:
     """Merge `figures` into the metrics.json of a run or a shipped checkpoint."""
     path = checkpoints.run_folder(name) / METRICS
+    _write_json(path, (_read_metrics(path) if path.is_file() else {}) | figures)
+
+
+def _read_metrics(path: Path) -> dict:
     try:
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(
-            f"{path} is not valid JSON ({error}): mend or remove the file, and give the command again."
+            f"{path} is not valid JSON ({error}): fix or remove the file, and give the command again."
         ) from error
+
+
+def _write_json(path: Path, figures: dict) -> None:
     with atomic_write(path) as partial:
-        partial.write_text(json.dumps(known | figures, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -93,7 +93,7 @@ def from_cosines(coefficients: Tensor) -> Tensor:
 
 
 def cosines(size: int) -> Tensor:
-    """The basis, one cosine a row, from the constant one up: an orthogonal matrix (size, size)."""
+    """The basis, one cosine per row, from the constant one up: an orthogonal matrix (size, size)."""
     frequency, pixel = torch.arange(size)[:, None], torch.arange(size)
     basis = math.sqrt(2 / size) * torch.cos(math.pi * frequency * (2 * pixel + 1) / (2 * size))
     basis[0] /= math.sqrt(2)
@@ -101,7 +101,7 @@ def cosines(size: int) -> Tensor:
 
 
 def radii(size: int) -> Tensor:
-    """The spatial frequency of each coefficient, whatever its direction, in half periods an image: int64 (H, H)."""
+    """The spatial frequency of each coefficient, whatever its direction, in half periods per image: int64 (H, H)."""
     frequency = torch.arange(size)
     return (frequency[:, None].square() + frequency.square()).float().sqrt().round().long()
 

@@ -78,8 +78,8 @@ def _edit(name: str, edit: dict) -> str:
         f"strength {strength:g}": dict(zip(("success", "leakage", "changes most"), row, strict=True))
         for strength, row in zip(edit["strengths"], values, strict=True)
     }
-    met = edit["judge_accuracy"]
-    judge = "" if met is None else f"; the judge meets {100 * met:.1f} % of its labels"
+    accuracy = edit["judge_accuracy"]
+    judge = "" if accuracy is None else f"; judge accuracy {100 * accuracy:.1f} %"
     return _table(f"edit: {name}, of {edit['faces']} faces without it{judge}", rows)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -34,14 +36,31 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """The tensors of a safetensors file and what its header says about them, or a `UserError`."""
+    with _opened(path) as file:
+        about = _header(file)
+        return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (not a dict)
+
+
+def read_about(path: Path) -> dict:
+    """What the header of a safetensors file says about its tensors, none of which is read, or a `UserError`."""
+    with _opened(path) as file:
+        return _header(file)
+
+
+def _header(file: safe_open) -> dict:
+    return json.loads((file.metadata() or {})["vaelib"])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    """The file at `path`; raises `UserError` if it is missing, if it is damaged, or if vaelib did not write it."""
     if not path.is_file():
         raise UserError(
             f"{path} does not exist: train the run to its end with `vaelib train NAME --resume`, or copy it again."
         )
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["vaelib"])
-            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (not a dict)
+            yield file
     except SafetensorError as error:
         raise _unreadable(path, error) from error
     except (KeyError, ValueError, RecursionError) as error:

@@ -39,7 +39,7 @@ class Settings:
     `beta` multiplies the KL and rises from 0 over `warm_up_epochs`; `precision` is "float32", "bfloat16", or "auto"
     for bfloat16 where the hardware computes in it; `flip` mirrors every image with probability 1/2. With `ema` above 0,
     the model that is judged and kept is a moving average: a share `ema` of it stays at every step (see `WithAverage`).
-    `compile` has torch.compile write kernels for the steps of training.
+    `compile` has torch.compile write kernels for the steps of training, in one process alone.
     """
 
     epochs: int = 10

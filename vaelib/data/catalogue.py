@@ -45,7 +45,7 @@ def load(
     `name` is one of `NAMES`, or the path of a folder or zip of images. `size` is the side of the images in pixels: 64
     unless given, 32 for objects and cifar10. `root` is `default_root()` unless given.
 
-    Raises `UserError` for an unknown name or split, a size that is not to be had, and data that are not there, damaged
+    Raises `UserError` for an unknown name or split, a size that is not available, and data that are not there, damaged
     or without that split.
     """
     if split not in cache.SPLITS:
@@ -62,6 +62,7 @@ def load(
         factors=_tensor(arrays.get("factors")),
         factor_names=index["factor_names"],
         synthetic=index["synthetic"],
+        crop=index.get("crop", "none").partition(", resized")[0],
     )
 
 
@@ -73,7 +74,7 @@ def is_prepared(name: str | Path, size: int | None = None, root: str | Path | No
 def prepare(name: str | Path, size: int | None = None, root: str | Path | None = None, progress: bool = True) -> Path:
     """The folder of a data set's cache, which is made if it is not there; at once if it is. Arguments as for `load`.
 
-    Raises `UserError` for an unknown name, a size that is not to be had, data that are missing or damaged, a full disk.
+    Raises `UserError` for an unknown name, a size that is not available, data that are missing or damaged, a full disk.
     """
     return _prepare(name, size, root, progress)[0]
 
@@ -116,7 +117,7 @@ def _checked_size(name: str | Path, size: int | None) -> int:
     if size is None:
         return 64 if 64 in sizes else sizes[0]
     if size not in sizes:
-        raise errors.UserError(f"{name} is not to be had at {size} pixels: choose size {_or(sizes)}.")
+        raise errors.UserError(f"{name} is not available at {size} pixels: choose size {_or(sizes)}.")
     return size
 
 

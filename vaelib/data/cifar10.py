@@ -78,8 +78,11 @@ def _batches(images: np.ndarray) -> Iterator[Batch]:
 
 
 def _official(root: Path) -> Sequence:
-    """torchvision's train and test set. The official files are pickles: torchvision checks their MD5 before it reads
-    them, and a file that is not the published one is an error, never opened."""
+    """torchvision's training and test set.
+
+    The official files are pickles: torchvision checks their MD5 before it reads them, and a file that is not the
+    published one is an error, never opened.
+    """
     from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import check_integrity
 

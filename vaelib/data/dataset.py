@@ -13,9 +13,10 @@ class Dataset:
     """The images of one split of a data set, and their labels.
 
     `images` is a read-only, memory-mapped uint8 array of shape (N, 3, size, size): pixels are read from the disk when
-    they are used. `attributes` is a bool tensor (N, A) with one column a name in `attribute_names` (for a set of
-    classes: one column a class), `factors` a float32 tensor (N, F) of the ground truth that a rendered set was drawn
-    from; either is None where there is none. `synthetic` says that no camera was involved.
+    they are used. `attributes` is a bool tensor (N, A) with one column per name in `attribute_names` (for a set of
+    classes: one column per class), `factors` a float32 tensor (N, F) of the ground truth that a rendered set was drawn
+    from; either is None where there is none. `synthetic` says that no camera was involved, `crop` in words which part
+    of every picture was kept.
     """
 
     images: np.ndarray
@@ -26,6 +27,7 @@ class Dataset:
     factors: torch.Tensor | None = None
     factor_names: list[str] = field(default_factory=list)
     synthetic: bool = False
+    crop: str = "none"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -23,7 +23,7 @@ MOST_THREADS = 4  # more of them wait for Python's lock: on 16 cores, 4 threads 
 
 
 def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-    """`map(function, jobs)` on up to four cores. At most two results a core wait to be taken, so memory stays small.
+    """`map(function, jobs)` on up to four cores. At most two results per core wait to be taken, so memory stays small.
 
     Each worker gives torch one thread: many small operations side by side beat one operation on many threads.
     """

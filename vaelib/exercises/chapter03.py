@@ -47,7 +47,7 @@ def kl_between_gaussians(function: Callable[[Tensor, Tensor, Tensor, Tensor], Te
     parameters = torch.randn(4, 5, 3, generator=generator).unbind()  # 5 images, 3 dimensions
     answer, expected = given(function(*parameters)), _kl(*parameters)  # (5,) and (5, 3)
     if answer.shape == expected.shape:
-        return "this is one number a dimension: sum over the dimensions, to one number an image."
+        return "this is one number per dimension: sum over the dimensions, to one number per image."
     if answer.shape != (5,):
         return f"for 5 images in 3 dimensions the shape should be (5,), it is {tuple(answer.shape)}."
     if torch.allclose(answer, expected.sum(1), atol=1e-4):

@@ -90,7 +90,7 @@ def _lopsided_codes() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _kinds(others: Tensor) -> list[Tensor]:
-    """Which faces are of each kind, that is, agree in all of `others`: a mask (N,) a kind."""
+    """Which faces are of each kind, that is, agree in all of `others`: a mask (N,) per kind."""
     return [(others == kind).all(1) for kind in others.unique(dim=0)]
 
 
