@@ -67,7 +67,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  exit 1; }
 	@if command -v uv > /dev/null; then \
 	  set -x; \
-	  test -x $(BIN)/python || uv venv --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+	  test -x $(BIN)/python || uv venv --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
 	  uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[course,test]'; \
 	else \
 	  set -x; \

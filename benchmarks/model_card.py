@@ -38,13 +38,15 @@ them.{animation}
 
 FILES = (
     "Weights in float16 (`model.safetensors`); beside them the fitted priors, the attribute directions and the gains "
-    "that sharpen its images (`statistics.safetensors`), and the codes of the first {codes:,} validation images with "
-    "their attributes (`codes.safetensors`). None of these files can run code."
+    "that sharpen its images (`statistics.safetensors`), and the codes of the first {codes:,} of the images that it "
+    "was validated on, with their attributes (`codes.safetensors`). None of these files can run code."
 )
 RECORD = "Its weights are not shipped: this is the record of a run."
 DATA = {
-    "celeba": "{train} images of CelebA's training partition (Liu et al. 2015), centre crop of 148 pixels resized to "
-    "{size}; validated on {valid} images of its validation partition.",
+    "celeba": "{train} of the 162,770 images of CelebA's training partition (Liu et al. 2015), centre crop of 148 "
+    "pixels resized to {size}; validated on {valid} of the 19,867 of its validation partition. The list is "
+    "`benchmarks/recorded/celeba-sample.csv`. With all of CelebA, the same command trains on more images and is "
+    "measured on others: expect other figures.",
     "cifar10": "{train} of CIFAR-10's training images (Krizhevsky 2009), from JPEG copies of them; validated on "
     "{valid} others.",
     "faces": "{train} faces of {size} pixels that vaelib draws itself; validated on {valid} others.",
@@ -106,7 +108,9 @@ def animated(folder: Path, training: dict) -> str:
     if "animation" not in training:
         return f" `{ANIMATION}` shows the epochs."
     too = " The codes and the walks are that run's, too." if "codes" in training else ""
-    return f" `{ANIMATION}` shows the epochs of another run of these settings, {training['animation']}.{too}"
+    epochs = int(training["animation"].split()[0])
+    other = "another, shorter run" if epochs < training["epochs"] else "another run"
+    return f" `{ANIMATION}` shows the epochs of {other} of the same experiment, {training['animation']}.{too}"
 
 
 def figures(evaluation: dict | None) -> str:

@@ -1,10 +1,10 @@
-"""Pack a prepared CelebA into zips of some 50 MB, for a machine to which more cannot be sent.
+"""Pack a prepared CelebA into one zip of some 50 MB, for a machine to which more cannot be sent.
 
     python benchmarks/pack_images.py packed/celeba     then there: VAELIB_DATA=packed vaelib train celeba64
 
 The images are those of the cache at 64 pixels, cropped and resized already, as WebP files of high quality (on average
-2.6 grey levels of 255 away from them), under their own names; the annotations are reduced to these images. `vaelib`
-reads the folder as any other copy of CelebA.
+2.6 grey levels of 255 away from them), numbered from 1 in the order of the splits; the annotations are reduced to these
+images. `vaelib` reads the folder as any other copy of CelebA.
 """
 
 from __future__ import annotations

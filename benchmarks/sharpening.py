@@ -95,7 +95,7 @@ def judges_of(
         "another network": (
             other.eval(),
             f"trained on the same labels from other random weights, channels {', '.join(map(str, OTHER_CHANNELS))}, "
-            f"{epochs} epochs, which meets {100 * accuracy:.3g} % of the labels",
+            f"{epochs} epochs, which agrees with {100 * accuracy:.3g} % of the labels",
         ),
         "an untrained network": (untrained, f"the layers of {attributes.SHIPPED.name} with random weights"),
     }

@@ -36,8 +36,8 @@ float16 (`model.safetensors`), a file that cannot run code.
 **Training.** {epochs} epochs in {seconds:.0f} s on {hardware}; seed {seed}, torch {torch}. Every epoch in
 `history.csv`. Repeat it: `python benchmarks/train_attributes.py --epochs {epochs} --seed {seed}`.
 
-**Accuracy.** {accuracy:.1f} % of the labels of the validation images are met, as a mean over the attributes; saying the
-more frequent value of each would meet {majority:.1f} %. Each attribute is in `metrics.json`.
+**Accuracy.** It agrees with {accuracy:.1f} % of the labels of the validation images, as a mean over the attributes;
+always giving the more frequent value would agree with {majority:.1f} %. Each attribute is in `metrics.json`.
 
 **Use.** Comparing models of faces in teaching and research. The labels say what annotators thought they saw in pictures
 of celebrities, who were never asked; most of these people are young, and rare attributes are learned worst. What the

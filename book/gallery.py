@@ -132,9 +132,15 @@ def codes(run: Record, pictures: Path) -> list[str]:
 
 def by_another(run: Record) -> str:
     """Of which run codes and walks are, if they are not this one's own."""
-    return (
-        f"; they are another run's, of the same settings ({run.training['codes']})" if "codes" in run.training else ""
-    )
+    if "codes" not in run.training:
+        return ""
+    return f"; they are those of {another(run, run.training['codes'])} ({run.training['codes']})"
+
+
+def another(run: Record, cost: str) -> str:
+    """The run of the same experiment that cost this, "12 epochs in 500 s on ...", beside the one that is shown."""
+    shorter = int(cost.split()[0]) < run.training["epochs"]
+    return f"another{', shorter' if shorter else ''} run of the same experiment"
 
 
 def widths(logvar: Tensor) -> str:
@@ -191,8 +197,10 @@ def animation(run: Record) -> list[str]:
     """The animation of the epochs, folded so that nothing moves unasked, if it is recorded."""
     if not (run.folder / ANIMATION).is_file():
         return []
-    of = run.training.get("animation", f"{run.training['epochs']} epochs")
-    other = ", another run of the same settings" if "animation" in run.training else ""
+    of, other = f"{run.training['epochs']} epochs", ""
+    if "animation" in run.training:
+        of = run.training["animation"]
+        other = f", {another(run, of)}"
     moving = figure(
         f"fig-gallery-{run.slug}-training",
         f"../vaelib/shipped/{run.name}/{ANIMATION}",

@@ -6,6 +6,7 @@ Every record is optional: a section is there if its record is, and the end of th
                              evaluate` and benchmarks/ship.py; where there are weights, also the statistics, which
                              hold the gains of the sharpener, and samples-sharpened.webp
     benchmarks/recorded/
+        celeba-sample.csv    the images of CelebA that the runs were trained and measured on, for people
         throughput-*.json    by benchmarks/throughput.py
         ablation.json        by benchmarks/ablation.py
         pythae-quality.json  by benchmarks/pythae_quality.py
@@ -34,6 +35,10 @@ PAGE, PICTURES = BOOK / "results.md", BOOK / "_static" / "results"
 SHIPPED, RECORDED = BOOK.parent / "vaelib" / "shipped", BOOK.parent / "benchmarks" / "recorded"
 MAIN, AUTOENCODER, COMMON_RECIPE = "celeba64", "celeba64-ae", "celeba64-common-recipe"
 
+JPEG_COPIES = (
+    "The images were JPEG copies of CIFAR-10's, so the last digits do not compare with figures on the originals."
+)
+
 HEAD = """% Written by book/results.py from the recorded files. Do not edit: make results
 
 # Results
@@ -41,8 +46,12 @@ HEAD = """% Written by book/results.py from the recorded files. Do not edit: mak
 How good the trained models are, what they paint, and how fast they train. Nothing here was typed by hand: `make
 results` writes this page from what `vaelib train`, `vaelib evaluate` and the benchmarks have recorded in
 `vaelib/shipped` and `benchmarks/recorded`. Figures are rounded to three significant digits; the records have more. No
-image of a data set is shown: whatever looks like a photograph was painted by a model. What each model paints is in the
+image of a dataset is shown: whatever looks like a photograph was painted by a model. What each model paints is in the
 {doc}`gallery`.
+
+The models of CelebA were trained on a sample of it, 22,000 of the 162,770 training images, and measured on 2,000 of the
+19,867 validation images; `benchmarks/recorded/celeba-sample.csv` lists them, and {ref}`setup-data` says how to use the
+list. With all of CelebA the same commands train on more images and are measured on others: expect other figures.
 
 A Fréchet distance has no unit and depends on the crop, the split, the number of images and above all on the features,
 so each table states them. Compare within a column, and not with published FIDs. *Precision* is the share of images that
@@ -76,7 +85,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *results_rate.rate_distortion(celeba, pictures),
         *results_benchmarks.ablation(sources.ablation),
         *results_measurements.edits(celeba, main, pictures),
-        *section("CIFAR-10", of_dataset(sources.of("cifar10"), "cifar10")),
+        *section("CIFAR-10", of_dataset(sources.of("cifar10"), "cifar10", JPEG_COPIES)),
         *section("Drawn faces", of_dataset(sources.of("faces"), "faces")),
         *section("Drawn objects", of_dataset(sources.of("objects"), "objects")),
         *results_measurements.judge(sources.judge, pictures),
@@ -85,9 +94,10 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
     ]
 
 
-def of_dataset(runs: list[Record], dataset: str) -> list[str]:
-    """The tables of a data set: of images as the models paint them, then sharpened."""
-    return [*results_models.side_by_side(runs, dataset), *results_sharpening.of_dataset(runs, dataset)]
+def of_dataset(runs: list[Record], dataset: str, *notes: str) -> list[str]:
+    """Notes on a dataset, then its tables: of images as the models paint them, and sharpened. Nothing without runs."""
+    tables = [*results_models.side_by_side(runs, dataset), *results_sharpening.of_dataset(runs, dataset)]
+    return [*notes, *tables] if tables else []
 
 
 def section(title: str, content: list[str]) -> list[str]:

@@ -79,9 +79,9 @@ def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
     strengths = ", ".join(f"{name} {number(strength)}" for name, strength in record["noise"].items())
     caption = (
         f"Fréchet distances to held-out images in the last features of each judge, smaller is better; each column in "
-        f"units of what {comparison.TRAINING} get, {units}. Below 1 may be reconstructions, which share the content of "
-        "the images that they are compared with. Samples are from the prior that is named. White noise costs as much "
-        f"squared error of reconstructions as sharpening does; its standard deviation: {strengths}. "
+        f"units of what {comparison.TRAINING} get, {units}. Reconstructions may fall below 1, since they share the "
+        "content of the images that they are compared with. Samples are from the prior that is named. White noise "
+        f"costs as much squared error of reconstructions as sharpening does; its standard deviation: {strengths}. "
         f"{setting_of(record['setting'])}. {record['hardware']}, torch {record['versions']['torch']}, seed "
         f"{record['seed']}, {number(record['seconds'] / 60)} min. Repeat it: `{command(record)}`."
     )

@@ -18,8 +18,8 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage."""
-    return "" if share is None else f"{100 * share:.3g} %"
+    """A share as a percentage, rounded as the share itself is on the model cards."""
+    return "" if share is None else f"{100 * float(f'{share:.3g}'):.3g} %"
 
 
 def table(name: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:

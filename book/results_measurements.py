@@ -21,20 +21,21 @@ def edits(runs: list[Record], main: Record | None, pictures: Path) -> list[str]:
     figures.save(figures.edits(main), pictures / "edits.png")
     measured = main.evaluation["edits"]
     faces = max(edit["faces"] for edit in measured.values())
-    accuracies = ", ".join(f"{name} {percent(edit['judge_accuracy'])}" for name, edit in measured.items())
+    known = {name: edit["judge_accuracy"] for name, edit in measured.items() if edit["judge_accuracy"] is not None}
+    accuracies = ", ".join(f"{name} {100 * accuracy:.1f} %" for name, accuracy in known.items())  # as on the card
     return [
         "## Edits",
         "An edit adds a multiple of an attribute's direction to the code of a face. It succeeds if the attribute "
-        "network, which had no part in training the model, then sees the attribute. Its leakage is the change of the "
-        "probabilities of all other attributes, without its sign, on average. "
+        "network, which had no part in training the model, then sees the attribute. Its leakage is the absolute change "
+        "in the probabilities of all other attributes, on average. "
         f"{{numref}}`fig-results-edits` shows `{main.name}`; {{numref}}`tab-results-edits` gives, for every model, the "
         f"edit that succeeds most often among those with a leakage under {figures.LEAKAGE:g}.",
         figure(
             "fig-results-edits",
             f"{PICTURES}/edits.png",
             f"Success and leakage against strength. {described(measured)}",
-            f"Edits of `{main.name}` on up to {faces} held-out faces without the attribute. The network meets these "
-            f"shares of the labels itself: {accuracies}. Dotted: leakage {figures.LEAKAGE:g}. {setting([main])}. "
+            f"Edits of `{main.name}` on up to {faces} held-out faces without the attribute. The network agrees with "
+            f"these shares of the labels itself: {accuracies}. Dotted: leakage {figures.LEAKAGE:g}. {setting([main])}. "
             f"Repeat it: `vaelib evaluate {main.place}`; trained by `{main.command}` ({main.cost}).",
             width=700,
         ),
@@ -161,10 +162,9 @@ def judge(record: dict | None, pictures: Path) -> list[str]:
     return [
         "## The network that judges",
         f"The attribute network names CelebA's {len(attributes)} attributes; its last features are those of the "
-        f"Fréchet distances above. It meets {percent(measured['mean_accuracy'])} of the labels of "
-        f"{measured['images']:,} "
-        "validation images, on average over the attributes; saying the more frequent answer of each would meet "
-        f"{percent(measured['mean_majority'])}.{lost}",
+        f"Fréchet distances above. It agrees with {percent(measured['mean_accuracy'])} of the labels of "
+        f"{measured['images']:,} validation images, on average over the attributes; always giving the more frequent "
+        f"value would agree with {percent(measured['mean_majority'])}.{lost}",
         figure(
             "fig-results-attributes",
             f"{PICTURES}/attributes.png",

@@ -27,7 +27,7 @@ from that record."""
 COSTS = """## What the chapters cost
 
 One run each on seed 0, on {hardware}, with {versions}: no network, no data, no GPU. The machine was a shared one, so
-another hour may be faster."""
+your times may differ."""
 
 CLAIMS = """## What the chapters claim
 

@@ -386,7 +386,7 @@ def test_the_direction_of_an_attribute():
 
 def test_a_prior_by_its_name():
     assert with_flow().prior("flow").blocks == 2
-    with pytest.raises(UserError, match="This run has no flow: choose gaussian or gmm, or go on with its training"):
+    with pytest.raises(UserError, match="This run has no flow: choose gaussian or gmm, or train it with a flow"):
         statistics().prior("flow")
 
 

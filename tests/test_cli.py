@@ -483,7 +483,9 @@ def test_checkpoints_that_cannot_be_trusted(vaelib, trained, tmp_path, damage):
 
 def test_resume_with_another_architecture_is_refused(vaelib, trained, folder, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run")
-    refused(vaelib("train", "faces32", "--out", run, "--resume", "--set", "latent_dim=7"), "architecture")
+    refused(
+        vaelib("train", "faces32", "--out", run, "--resume", "--set", "latent_dim=7"), "latent_dim", "cannot change"
+    )
 
 
 def test_data_that_are_not_there(vaelib, tmp_path):

@@ -239,7 +239,7 @@ def test_the_record_of_an_experiment_tells_its_distances(of_a_vae, of_faces, mon
         assert figures["features"][features] in told and "40 held-out images" in told
         plain, sharpened = told.split("; sharpened: ")
         for part, judged in ((plain, figures), (sharpened, figures["sharpened"])):
-            assert f"samples, gmm {judged['frechet'][features]['samples, gmm']:.3g}" in part
+            assert f"samples from gmm {judged['frechet'][features]['samples, gmm']:.3g}" in part
 
 
 # Comparison of sets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 import pytest
 import torch
@@ -42,6 +43,14 @@ def test_every_experiment_builds(name):
 def test_every_experiment_can_be_described(name):
     lines = experiments.describe(name)
     assert lines[0] == experiments.load(name).about and "latent_dim" in lines[1]
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_the_settings_that_are_printed_can_be_given_again(path, name):
+    title, *overrides = shlex.split(experiments.describe(name)[1])
+    assert title == "settings:"
+    about = experiments.load(name).about
+    assert dataclasses.replace(experiments.read(path, overrides), about=about) == experiments.load(name)
 
 
 @pytest.mark.parametrize(

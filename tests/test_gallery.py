@@ -104,10 +104,10 @@ def test_sharpened_samples_hang_beside_the_plain_ones_where_they_are(sources: So
 
 
 def test_codes_and_walks_of_another_run_say_so(sources: Sources, tmp_path: Path) -> None:
-    run, other = sources.run("faces32"), "12 epochs in 500 s on an abacus"
+    run, other = sources.run("faces32"), "9 epochs in 500 s on an abacus"
     own = replace(run, training={key: value for key, value in run.training.items() if key != "codes"})
     borrowed = replace(run, training=run.training | {"codes": other})
     for made in (lambda of: gallery.codes(of, tmp_path), gallery.walks):
-        assert f"; they are another run's, of the same settings ({other})." in made(borrowed)[0]
+        assert f"; they are those of another, shorter run of the same experiment ({other})." in made(borrowed)[0]
         assert "another run" not in made(own)[0]
     assert other not in gallery.curves(borrowed) + gallery.card(borrowed)

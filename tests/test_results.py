@@ -94,7 +94,8 @@ def test_every_table_has_a_name_and_a_caption_that_tells_how_to_repeat_it():
     assert len(tables) > 5
     for table in tables:
         caption, name, *_ = table.splitlines()
-        assert "Repeat" in caption and name.startswith(":name: tab-results-")
+        assert "Repeat" in caption or "an earlier form of" in caption
+        assert name.startswith(":name: tab-results-")
 
 
 def test_no_name_is_given_twice():
@@ -118,6 +119,25 @@ def test_numbers_have_three_digits_and_no_exponent():
     written = {0.67034: "0.670", 118.04: "118", 99.96: "100", -15488.6: "−15,500", 0: "0", 0.0045: "0.00450", None: ""}
     assert {value: results_markdown.number(value) for value in written} == written
     assert results_markdown.number(float("nan")) == ""
+
+
+def test_percentages_are_those_of_the_cards():
+    shares = (0.2545, 0.4455, 0.5435, 0.925, 1.0, 0.0997, 0.0)
+    assert [results_markdown.percent(share) for share in shares] == [f"{100 * float(f'{s:.3g}'):g} %" for s in shares]
+    assert results_markdown.percent(0.2545) == "25.5 %" and results_markdown.percent(None) == ""
+
+
+# The sample of CelebA
+
+
+def test_the_sample_lists_as_many_images_as_the_runs_saw(sources: Sources):
+    header, *rows = (results.RECORDED / "celeba-sample.csv").read_text().splitlines()
+    images, splits = zip(*(row.split(",") for row in rows), strict=True)
+    assert header == "image,split" and all(re.fullmatch(r"\d{6}", image) for image in images)
+    assert len(rows) == len(set(images)) == 24_000
+    assert (splits.count("train"), splits.count("valid")) == (22_000, 2_000)
+    for run in sources.of("celeba"):
+        assert (run.training["train_images"], run.evaluation["images"]) == (22_000, 2_000)
 
 
 # Claims
@@ -283,6 +303,16 @@ def test_an_earlier_record_of_throughput_is_shown():
     record |= {"ratio": {"min": 1.72, "median": 1.91, "max": 2.16}, "experiment": "celeba64", "dataset": "celeba"}
     table = results_benchmarks.throughput_table("throughput-cpu", record)
     assert "| images in memory | 634 | 1.91 (1.72–2.16) |" in table and "an abacus" in table
+    assert "Measured by an earlier form of `benchmarks/throughput.py`." in table and "Repeat it" not in table
+
+
+def test_a_gpu_on_which_nothing_is_gained_is_named():
+    record = {"images_per_second": {"plain float32 NCHW": 10, "vaelib": 9}, "hardware": "NVIDIA X1"}
+    slower, faster = record | {"ratio": {"median": 0.9}}, record | {"ratio": {"median": 1.1}}
+    (said,) = results_benchmarks.gains_nothing({"a": slower, "b": THROUGHPUT})
+    assert said.startswith("On the X1 vaelib gains nothing over *images in memory*")
+    assert results_benchmarks.gains_nothing({"a": slower, "b": faster}) == []
+    assert results_benchmarks.gains_nothing({"a": slower | {"hardware": "1 thread of a CPU"}}) == []
 
 
 def run_of(variant: str, seed: int, distance: float, **more: object) -> dict:

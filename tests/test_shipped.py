@@ -224,8 +224,8 @@ def test_the_card_is_written_from_the_records(run, tmp_path):
     card = " ".join((tmp_path / "small" / "README.md").read_text().split())
     for part in (
         "# small A test.",
-        "the first 60 validation images",
-        "1,234 images of CelebA's training partition",
+        "the first 60 of the images that it was validated on",
+        "1,234 of the 162,770 images of CelebA's training partition",
         "1 epochs in 2 s on an abacus; seed 3, torch 9.8. The abacus squeaked. All settings",
         "psnr, dB 23.5",
         "samples, gmm 5.5 4.5",
@@ -337,7 +337,7 @@ def test_the_animation_of_another_run_is_told_apart(run, tmp_path):
     images.save_gif([Image.new("RGB", (40, 20), colour) for colour in ("red", "lime")], run / "training.gif")
     ship.ship(run, tmp_path / "small", animation=run)
     card = " ".join((tmp_path / "small" / "README.md").read_text().split())
-    assert "shows the epochs of another run of these settings, 1 epochs in 2 s on an abacus." in card
+    assert "shows the epochs of another run of the same experiment, 1 epochs in 2 s on an abacus." in card
 
 
 def test_a_record_whose_weights_are_gone_is_completed_by_another_run(run, tmp_path, monkeypatch):
@@ -354,7 +354,8 @@ def test_a_record_whose_weights_are_gone_is_completed_by_another_run(run, tmp_pa
     assert (record / ship.SAMPLES).read_bytes() == before
     card = " ".join((record / "README.md").read_text().split())
     assert (
-        "of another run of these settings, 1 epochs in 2 s on an abacus. The codes and the walks are that run's" in card
+        "of another run of the same experiment, 1 epochs in 2 s on an abacus. The codes and the walks are that run's"
+        in card
     )
 
 

@@ -118,7 +118,8 @@ class Statistics:
         if name not in self.priors:
             known = " or ".join(self.priors)
             raise UserError(
-                f"This run has no {name}: choose {known}, or go on with its training by --resume --set flow_steps=5000."
+                f"This run has no {name}: choose {known}, or train it with a flow: `vaelib train NAME --set "
+                "flow_steps=5000`, and with --resume if the run is yours."
             )
         return self.priors[name]
 

@@ -76,7 +76,7 @@ def prepare(
     root: Root = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side: 32, 64 or 128.")] = None,
 ) -> None:
-    """Decode and resize a data set. This is done once, into the cache that training reads."""
+    """Decode and resize a dataset. This is done once, into the cache that training reads."""
     import json
 
     from . import data
@@ -88,8 +88,13 @@ def prepare(
 
 @app.command()
 def train(
-    experiment: Annotated[str, typer.Argument(metavar="NAME", help="`vaelib experiments` lists them.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="`vaelib experiments` lists them.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting, as in epochs=5; may be given several times."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT if this is not given.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished epoch, if there is one.")
@@ -196,7 +201,7 @@ def manipulate(
 @app.command()
 def evaluate(
     run: Run,
-    dataset: Annotated[str | None, typer.Option(help="Another data set than the run's own.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another dataset than the run's own.")] = None,
     root: Root = None,
     inception: Annotated[
         bool, typer.Option("--inception", help="The usual FID, too: by torchmetrics, slow without a GPU.")

@@ -99,7 +99,7 @@ def _walks(run: str, ends: Sequence[Path] | None, steps: int, method: str, root:
     model = checkpoints.load(run)
     z = _codes(run, model, ends, root).mu[: 2 * PAIRS]
     if len(z) < 2:
-        raise UserError(f"The data set of {run} holds out one image alone: name the two images to walk between.")
+        raise UserError(f"The dataset of {run} holds out one image alone: name the two images to walk between.")
     pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
     paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
     return _painter(model, _sharpener(run, plain))(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])

@@ -68,7 +68,7 @@ def evaluate(
     features = features_of(extractors, with_sharpened(sets, statistics.sharpener), progress)
     seen = first_features(extractors, batches(model, train), progress) if trained_on else None
     if not trained_on:
-        not_computed["memorisation"] = "the model was not trained on this data set"
+        not_computed["memorisation"] = "the model was not trained on this dataset"
     sharpen = statistics.sharpener
     paints = {"edits": model.decode}
     if sharpen:
@@ -88,7 +88,7 @@ def _require_enough(train: data.Dataset, held_out: data.Dataset) -> None:
     fewest = NEIGHBOURS + 1
     if min(len(train), len(held_out)) < fewest:
         raise UserError(
-            f"{len(train)} training and {len(held_out)} held-out images are too few to compare: evaluate on a data set "
+            f"{len(train)} training and {len(held_out)} held-out images are too few to compare: evaluate on a dataset "
             f"with at least {fewest} of each."
         )
 

@@ -105,9 +105,14 @@ def describe(name: str) -> list[str]:
     }
     return [
         experiment.about,
-        "settings: " + ", ".join(f"{key} {value}" for key, value in settings.items()),
+        "settings: " + " ".join(f"{key}={_as_override(value)}" for key, value in settings.items()),
         "recorded: " + _recorded(name, experiment),
     ]
+
+
+def _as_override(value: object) -> str:
+    """A value as `--set KEY=VALUE` takes it: without blanks, at which a shell would part it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _recorded(name: str, experiment: Experiment) -> str:
@@ -133,7 +138,8 @@ def _distances(held_out: dict) -> str:
         for figures in (held_out, held_out.get("sharpened"))
         if figures
     )
-    return f", Fréchet distances in {held_out['features'][features]}: " + "; sharpened: ".join([plain, *sharpened])
+    distances = "; sharpened: ".join([plain, *sharpened]).replace("samples, ", "samples from ")
+    return f", Fréchet distances in {held_out['features'][features]}: {distances}"
 
 
 def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:

@@ -33,7 +33,9 @@ def load(device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
         raise UserError("torchmetrics is not installed: pip install 'torchmetrics[image]'.") from error
     stored = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
     if not stored.is_file() and not reachable(HOST):
-        raise UserError(f"Inception's weights are not in {stored} and {HOST} is out of reach: put them there.")
+        raise UserError(
+            f"There is no {stored} (Inception's weights), and {HOST} is out of reach: copy that file to this place."
+        )
     try:
         network = fid.FrechetInceptionDistance(WIDTH).inception.to(device)
     except Exception as error:  # a missing package, a failed download, a damaged file: each has its own

@@ -53,8 +53,8 @@ def _require_same_architecture(run: Path, started: Experiment, continued: Experi
     for key in ("size", "model", "latent_dim", "channels"):
         if getattr(started, key) != getattr(continued, key):
             raise UserError(
-                f"The weights in {run} belong to another architecture, its {key} is {getattr(started, key)}: resume "
-                "without changing it, or start a new run with --out."
+                f"{run} was trained with {key} = {getattr(started, key)}, which cannot change: resume without changing "
+                "it, or start a new run with --out."
             )
 
 
