@@ -20,14 +20,15 @@ HEAD = """% Written by book/status.py from the recorded files. Do not edit: make
 
 # Status
 
-What the chapters cost to run, and how firmly their claims stand. Nothing here was typed by hand: `notebooks/measure.py`
-executes every chapter from scratch, on five seeds, and records what it sees, and `make results` writes this page
-from that record."""
+What the chapters cost to run, and how firmly their claims stand. No figure in the tables was typed by hand:
+`notebooks/measure.py` executes every chapter from scratch, on five seeds, and records what it sees, and `make results`
+writes this page from that record."""
 
 COSTS = """## What the chapters cost
 
-One run each on seed 0, on {hardware}, with {versions}: no network, no data, no GPU. The machine was a shared one, so
-your times may differ."""
+Runs on seed 0, on {hardware}, with {versions}: no network, no data, no GPU. Of several
+runs the fastest counts: the machine was a shared one, and in a slow hour all chapters together took 636 s in one pass,
+some of them half as long again as here."""
 
 CLAIMS = """## What the chapters claim
 

@@ -28,7 +28,7 @@ def draw(codes: torch.Tensor, n: int) -> torch.Tensor:
         (chapter02.midpoint, torch.tensor(5.66)),
         (chapter02.diagonal, draw),
         (chapter02.components, 10),
-        (chapter02.components, 20),
+        (chapter02.components, 5),
     ],
 )
 def test_right_answers_pass(check, answer, capsys) -> None:
@@ -69,7 +69,7 @@ def test_diagonal_hints_at_the_mistake(sample, hint, capsys) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(40, "it was fitted to"), (5, "a few more"), (1, "density on the table"), (13, "one of the numbers")],
+    [(40, "it was fitted to"), (1, "density on the table"), (13, "one of the numbers")],
 )
 def test_components_hints_at_the_mistake(answer, hint, capsys) -> None:
     assert hint in first_line(chapter02.components, answer, capsys)
