@@ -117,7 +117,7 @@ def test_experiments_are_listed(vaelib, capsys, monkeypatch):
     assert call(monkeypatch, "experiments") == 0
     listed = capsys.readouterr().out
     assert "celeba64\n" in listed
-    assert "latent_dim 128" in listed
+    assert "latent_dim=128" in listed
     assert "weights: shipped: `vaelib generate celeba64`" in listed
     assert "weights: not shipped: `vaelib train faces64`" in listed
     assert "80 epochs (by --set epochs=80)" in listed
@@ -134,7 +134,7 @@ def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_
 
 def test_a_run_without_a_flow_says_how_to_get_one(vaelib, trained):
     answer = vaelib("generate", trained, "--prior", "flow")
-    refused(answer, "no flow: choose gaussian or gmm, or go on", "--resume --set flow_steps=5000")
+    refused(answer, "no flow: choose gaussian or gmm, or train it", "--set flow_steps=5000`, and with --resume")
 
 
 def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path, data_root):
