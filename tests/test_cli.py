@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interruptions import interrupt_second
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
@@ -149,19 +150,6 @@ def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path
     assert vaelib("generate", run, "-n", 2, "--prior", "flow", "-o", "flow.png")[0] == 0
     assert vaelib("generate", run, "-n", 2, "-o", "gmm.png")[0] == 0
     assert (tmp_path / "flow.png").read_bytes() != (tmp_path / "gmm.png").read_bytes()
-
-
-def interrupt_second(monkeypatch, name):
-    """Let the second call of a function of the training loop be stopped as by Ctrl-C."""
-    calls, function = [], getattr(training, name)
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return function(*arguments)
-
-    monkeypatch.setattr(training, name, interrupted)
 
 
 def test_nothing_of_the_old_weights_is_left_when_more_epochs_are_stopped(vaelib, trained, tmp_path, data_root):

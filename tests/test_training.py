@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from accelerate import Accelerator
+from interruptions import interrupt_second
 from PIL import Image
 from torch._inductor import config as inductor
 from torch._inductor.compile_fx import compile_fx
@@ -437,16 +438,8 @@ def test_the_largest_seed_trains():
 
 def break_off(monkeypatch, function_name, run, **changes):
     """Train until the loop calls that function of the module for the second time."""
-    calls, function = [], getattr(training, function_name)
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return function(*arguments)
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, function_name, interrupted)
+        interrupt_second(patch, function_name)
         fit(new(), out=run, **changes)
 
 

@@ -1,0 +1,20 @@
+"""Stopping a training as Ctrl-C would, at a place that a test can name."""
+
+from __future__ import annotations
+
+import pytest
+
+from vaelib import training
+
+
+def interrupt_second(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the second call of this function of `vaelib.training` raise KeyboardInterrupt, until `patch` is undone."""
+    calls, function = [], getattr(training, name)
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    patch.setattr(training, name, interrupted)
