@@ -26,9 +26,10 @@ writes this page from that record."""
 
 COSTS = """## What the chapters cost
 
-Runs on seed 0, on {hardware}, with {versions}: no network, no data, no GPU. Of several
-runs the fastest counts: the machine was a shared one, and in a slow hour all chapters together took 636 s in one pass,
-some of them half as long again as here."""
+One pass over all chapters on seed 0, on {hardware}, with
+{versions}:
+no network, no data, no GPU, nothing else running. The machine is a shared one: in other passes an unchanged chapter
+took up to a seventh more or less."""
 
 CLAIMS = """## What the chapters claim
 
