@@ -167,12 +167,17 @@ def visit(browser: playwright.Browser, address: str) -> Iterator[Visit]:
     assert visit.errors == []
 
 
+def wait_for_formulas(opened: playwright.Page, site: Path, page: str) -> None:
+    """Wait until every formula of the page has been drawn."""
+    formulas = parsed(site, page).select("article .math")
+    opened.wait_for_function(f"document.querySelectorAll('article mjx-container svg').length >= {len(formulas)}")
+
+
 @browser_only
 @pytest.mark.parametrize("page", PAGES)
 def test_shows_formulas_and_pictures(visit: Visit, site: Path, page: str) -> None:
     opened = visit.open(f"{page}.html")
-    formulas = parsed(site, page).select("article .math")
-    opened.wait_for_function(f"document.querySelectorAll('article mjx-container svg').length >= {len(formulas)}")
+    wait_for_formulas(opened, site, page)
     assert opened.locator("mjx-merror, [data-mml-node=merror]").count() == 0
     opened.evaluate("document.querySelectorAll('img').forEach(picture => { picture.loading = 'eager'; })")
     opened.wait_for_function("[...document.images].every(picture => picture.complete)")
@@ -206,9 +211,10 @@ CUT_OFF = """() => [...document.querySelectorAll("article mjx-container > svg")]
 
 @browser_only
 @pytest.mark.parametrize("page", PAGES)
-def test_fits_a_phone(visit: Visit, page: str) -> None:
+def test_fits_a_phone(visit: Visit, site: Path, page: str) -> None:
     visit.page.set_viewport_size(PHONE)
     opened = visit.open(f"{page}.html")
+    wait_for_formulas(opened, site, page)
     assert opened.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
     assert opened.evaluate(CUT_OFF) == []
 
