@@ -25,9 +25,10 @@ setup: $(INSTALLED)  ## create .venv and install the course into it (the other t
 book: $(INSTALLED)  ## build the site into _build/html, from the outputs stored in the notebooks
 	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 
+# On all cores, each test and each notebook on one of them: networks this small gain little from a second thread, and
+# lose much where two threads wait for each other on a busy machine.
 test: $(INSTALLED) pictures  ## run all tests: those of the library, then every notebook against its stored outputs
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval --nbval-current-env tests notebooks
 
 # Drawn once, here, where a bar shows how far they are: the chapters load them in silence.
 pictures: $(INSTALLED)
@@ -42,19 +43,22 @@ lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, which then asks
 	$(BIN)/jupyter lab notebooks
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
-	$(BIN)/python notebooks/execute.py
+	$(BIN)/python -m notebooks.execute
 
 measure: $(INSTALLED) pictures  ## run all chapters on five seeds, and record their times and claims (an hour)
-	$(BIN)/python notebooks/measure.py
+	$(BIN)/python -m notebooks.measure
 
 results: $(INSTALLED)  ## write the pages of results, gallery and status again, from the recorded files
-	$(BIN)/python book/results.py
-	$(BIN)/python book/gallery.py
-	$(BIN)/python book/status.py
+	$(BIN)/python -m pages.results
+	$(BIN)/python -m pages.gallery
+	$(BIN)/python -m pages.status
 
-lint: $(INSTALLED)  ## check the style of code and notebooks, and their formatting
+lint: $(INSTALLED)  ## check style and formatting of code and notebooks, types, floors and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 clean:  ## remove what was built (not .venv, and not the data in your cache folder)
 	rm -rf _build .pytest_cache .ruff_cache

@@ -1,8 +1,8 @@
 """What each part of the recipe of `celeba64` gives: the recipe, and variants that change one thing of it.
 
-    python benchmarks/ablation.py --epochs 3 --seeds 0 1 --output benchmarks/recorded/ablation.json
+    python -m benchmarks.ablation --epochs 3 --seeds 0 1 --output benchmarks/recorded/ablation.json
 
-Trains on real CelebA, under VAELIB_DATA, and judges on its validation images. The record is written after every run,
+Trains on real CelebA, under VAELIB_DATA, and measures on its validation images. The record is written after every run,
 and a run that is in it already with the same settings is not made again: stop it whenever you like, give the same
 command to go on. All variants are trained with one seed before the next seed has its turn.
 
@@ -25,10 +25,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from vaelib import attributes, comparison, data, devices, evaluation, experiments, latent, metrics, runs, training
-from vaelib.errors import UserError, unknown
-from vaelib.files import atomic_write, require_folder_of
+from vaelib import data, latent, metrics, training
 from vaelib.models import VAE, LatentModel
+from vaelib.runs import classifier, evaluation, experiments
+from vaelib.runs.statistics import fit_statistics
+from vaelib.runs.train import training_metrics
+from vaelib.support import devices
+from vaelib.support.errors import UserError, run_program, unknown
+from vaelib.support.files import atomic_write, require_folder_of
 
 RECIPE = "celeba64"
 RECORD = Path(__file__).parent / "recorded" / "ablation.json"
@@ -68,7 +72,7 @@ def with_residual_blocks(model: LatentModel) -> LatentModel:
 
 
 def with_full_size_layer(model: LatentModel) -> LatentModel:
-    """Let the decoder paint with a layer of its own at full size, where else it only enlarges the map before."""
+    """Give the decoder a layer of its own at full size, where else it only enlarges the map before."""
     channels = model.channels[0] // 2
     model.decoder[-1] = nn.ConvTranspose2d(model.channels[0], channels, 4, stride=2, padding=1)
     for module in (nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, 3, 3, padding=1)):
@@ -113,18 +117,18 @@ VARIANTS = {
 
 
 def main() -> None:
+    """Compare the variants."""
+    run_program("ablation", lambda: work(parse_arguments()))
+
+
+def work(arguments: argparse.Namespace) -> None:
     """Make the runs that are missing, then print the table."""
-    arguments = parse_arguments()
-    try:
-        check(arguments)
-        made = [
-            recorded_run(arguments.output, name, arguments.epochs, seed, arguments.overrides)
-            for seed in arguments.seeds
-            for name in arguments.variants
-        ]
-    except UserError as error:
-        print(f"ablation: {error}", file=sys.stderr)
-        sys.exit(2)
+    check(arguments)
+    made = [
+        recorded_run(arguments.output, name, arguments.epochs, seed, arguments.overrides)
+        for seed in arguments.seeds
+        for name in arguments.variants
+    ]
     print(table(made).to_string(float_format="{:.4g}".format))
 
 
@@ -146,8 +150,7 @@ def check(arguments: argparse.Namespace) -> None:
         if name not in VARIANTS:
             raise unknown("variant", name, VARIANTS)
         for seed in arguments.seeds:
-            experiment = VARIANTS[name].experiment(arguments.epochs, seed, arguments.overrides)
-            training.Settings(**experiment.training_settings())
+            VARIANTS[name].experiment(arguments.epochs, seed, arguments.overrides)
 
 
 def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[str]) -> dict:
@@ -161,9 +164,7 @@ def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[
 
 def settings_of(experiment: experiments.Experiment) -> dict:
     """The settings that make the trained model, as they are in a JSON file: another of the rest is no other run."""
-    model = ("dataset", "size", "model", "latent_dim", "channels", "likelihood", "sigma")
-    keys = dict.fromkeys([*model, *experiment.training_settings()])
-    return json.loads(json.dumps({key: getattr(experiment, key) for key in keys}))
+    return {key: value for key, value in experiment.values().items() if key not in ("about", "flow_steps")}
 
 
 def recorded(path: Path, setting: dict, make: Callable[[], dict]) -> dict:
@@ -184,51 +185,58 @@ def train(model: LatentModel, experiment: experiments.Experiment) -> dict:
     """Train `model`; what that cost, as a run of `vaelib train` records it, and what came out."""
     train_set, held_out = (data.load(experiment.dataset, experiment.size, split) for split in ("train", "valid"))
     history = training.fit(model, train_set, held_out, progress=False, **experiment.training_settings())
-    cost = {"train_images": len(train_set)} | runs.training_figures(experiment, history)
+    cost = {"train_images": len(train_set)} | training_metrics(experiment, history)
     return {"training": cost, "quality": quality(model, train_set, held_out, history["sigma"].iloc[-1])}
 
 
 def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset, sigma: float) -> dict:
-    """Figures of `model` on the first 2,000 images of `held_out`, by the functions of `vaelib.evaluation`.
+    """Metrics of `model` on the first 2,000 images of `held_out`, by the functions of `vaelib.runs.evaluation`.
 
     mse and psnr of reconstructions; of a VAE nll and kl in nats per image, bits per dimension, all under a Gaussian of
-    that `sigma`, and active units; Fréchet distances in the features of the attribute network to as many
+    that `sigma`, and active units; Fréchet distances in the features of the attribute classifier to as many
     reconstructions and samples of every prior, and to training images; sharpened: those of the same images sharpened.
     """
     held_out = held_out.subset(evaluation.MOST_IMAGES)
-    x, x_hat = evaluation.all_images(held_out), evaluation.reconstruct_all(model, held_out)
-    figures = evaluation.setting(held_out) | evaluation.reconstruction_figures(x, x_hat)
-    if isinstance(model, VAE):
-        figures |= likelihood_figures(model, held_out, sigma)
     unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
-    statistics = runs.fit_statistics(model, unlabelled, sigma, progress=False)
-    extractors = {"attributes": partial(attributes.features, attributes.load(device=model.device))}
-    sets = evaluation.image_sets(model, train_set, x, x_hat, statistics)
-    features = evaluation.features_of(extractors, evaluation.with_sharpened(sets, statistics.sharpener))
-    sharpened = distances(evaluation.sharpened_features(features))
-    return figures | distances(evaluation.plain_features(features)) | {"sharpened": sharpened}
+    statistics = fit_statistics(model, unlabelled, sigma, progress=False)
+    extractors = {"attributes": partial(classifier.features, classifier.load(device=model.device))}
+    decoded = evaluation.Decoded(
+        model,
+        statistics,
+        extractors,
+        x=data.all_images(held_out),
+        x_hat=latent.reconstruct_all(model, held_out),
+        real=evaluation.features_of(extractors, evaluation.real_sets(train_set, held_out)),
+        training=None,
+        edits=None,
+    )
+    plain, _ = decoded.metrics(lambda images: images)
+    sharpened, _ = decoded.metrics(statistics.sharpener)
+    results = evaluation.protocol(held_out) | {key: plain[key] for key in ("mse", "psnr")}
+    if isinstance(model, VAE):
+        results |= likelihood_metrics(model, held_out, sigma)
+    return results | distances(plain) | {"sharpened": distances(sharpened)}
 
 
-def distances(features: comparison.Features) -> dict:
-    """The Fréchet distances in the features of the attribute network, and the prior whose samples come nearest."""
-    figures = comparison.distance_figures(features)
-    return {"frechet": figures["frechet"]["attributes"], "best_prior": figures["best_prior"]}
+def distances(found: dict) -> dict:
+    """Of what was measured, the Fréchet distances in the features of the classifier, and the best prior by these."""
+    return {"frechet": found["frechet"]["attributes"], "best_prior": found["best_prior"]}
 
 
-def likelihood_figures(model: VAE, held_out: data.Dataset, sigma: float) -> dict:
+def likelihood_metrics(model: VAE, held_out: data.Dataset, sigma: float) -> dict:
     """nll, kl and bits per dimension from one draw of z per image; active units."""
-    judged = judge(model, held_out, sigma)
-    nll, kl = judged["valid_nll"], judged["valid_kl"]
-    bits = evaluation.bits_per_dim(-nll - kl, held_out.images[0].size)
+    measured = validate(model, held_out, sigma)
+    nll, kl = measured["valid_nll"], measured["valid_kl"]
+    bits = metrics.bits_per_dim(-nll - kl, held_out.images[0].size)
     active = metrics.active_units(*latent.encode_dataset(model, held_out))
     return {"sigma": sigma, "nll": nll, "kl": kl, "bits_per_dim": bits, "active_units": active}
 
 
-def judge(model: LatentModel, ds: data.Dataset, sigma: float) -> dict:
-    """What `training.validate` measures of `model` on `ds`, under a Gaussian of that `sigma`."""
+def validate(model: LatentModel, ds: data.Dataset, sigma: float) -> dict[str, float]:
+    """What `training.fit` measures of `model` on `ds` after an epoch, under a Gaussian of that `sigma`."""
     settings = training.Settings()
     batches = data.loader(ds, settings.batch_size, device=model.device)
-    return training.validate(model, batches, settings, devices.connect(), sigma)
+    return training.validate(model, batches, settings, devices.accelerator(), sigma)
 
 
 def read(path: Path) -> list[dict]:
@@ -242,20 +250,20 @@ def read(path: Path) -> list[dict]:
 
 
 def table(made: list[dict]) -> pd.DataFrame:
-    """Means over seeds, one row per variant; distances in the features of the attribute network."""
+    """Means over seeds, one row per variant; distances in the features of the attribute classifier."""
     rows = pd.DataFrame([{"variant": run["variant"], **columns(run)} for run in made])
     return rows.groupby("variant", sort=False).agg({"seed": "nunique"} | dict.fromkeys(rows.columns[2:], "mean"))
 
 
 def columns(run: dict) -> dict:
     """What the table shows of a run."""
-    figures, distances = run["quality"], run["quality"]["frechet"]
-    keys = ("psnr", "nll", "kl", "bits_per_dim", "active_units")
+    quality, distances = run["quality"], run["quality"]["frechet"]
+    keys = ("psnr", "nll", "kl", "bits_per_dim", "active_units")  # an autoencoder has the first alone
     return {
         "seed": run["seed"],
-        **{key: figures.get(key) for key in keys},
-        comparison.RECONSTRUCTIONS: distances[comparison.RECONSTRUCTIONS],
-        **{prior: distances[comparison.samples_of(prior)] for prior in PRIORS},
+        **{key: quality.get(key) for key in keys},
+        evaluation.RECONSTRUCTIONS: distances[evaluation.RECONSTRUCTIONS],
+        **{prior: distances[evaluation.samples_of(prior)] for prior in PRIORS},
         "images/s": run["training"]["images_per_second"],
     }
 

@@ -1,20 +1,20 @@
-"""The trainings that `throughput.py` compares: each makes passes over the same images with the same network.
+"""The loops that `throughput.py` compares: each makes passes over the same images with the same network.
 
     vaelib            `training.fit`, with the settings of the experiment
     jpeg files        the loop that people write: Pillow decodes CelebA's files in a DataLoader, in every epoch
     images in memory  the same loop on images decoded before: what is gained over it does not come from the data
-    pythae            pythae's own trainer, in pythae_contender.py
 
 All but the first compute in float32 and NCHW, use Adam as it comes and read the loss in every step. Only the first two
-flip images where the experiment asks for it, so the comparison with the others favours them a little.
+flip images where the experiment asks for it, so the comparison with images in memory, and with pythae's own trainer
+(pythae_contender.py), favours these a little.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaelib import data, devices, losses, training
+from vaelib import data, losses, training
 from vaelib.data import celeba
-from vaelib.errors import UserError
-from vaelib.experiments import Experiment
+from vaelib.runs.experiments import Experiment
+from vaelib.support import devices
+from vaelib.support.errors import UserError
 
 LEARNING_RATE = 1e-3  # Adam's own
 
@@ -49,7 +50,7 @@ class Task:
 
 
 class Contender(Protocol):
-    """A training that is ready to start; `about` holds what the record should say of it."""
+    """A loop that is ready to start; `about` holds what the record should say of it."""
 
     precision: torch.dtype
     about: dict
@@ -65,8 +66,8 @@ class Vaelib:
     def __init__(self, task: Task):
         self.settings = task.experiment.training_settings() | {"epochs": 1, "progress": False}
         self.model, self.images = task.experiment.build_model(), task.load()
-        device = devices.connect().device
-        with training.autocast(self.settings["precision"], device):
+        device = devices.accelerator().device
+        with devices.autocast(self.settings["precision"], device):
             self.precision = torch.bfloat16 if torch.is_autocast_enabled(device.type) else torch.float32
         self.about = {}
 
@@ -82,7 +83,7 @@ class PlainLoop:
     precision = torch.float32
 
     def __init__(self, experiment: Experiment, batches: Iterable[Tensor]):
-        self.device = devices.connect().device
+        self.device = devices.accelerator().device
         self.model = experiment.build_model().to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         self.batches, self.about = batches, {}
@@ -109,7 +110,7 @@ class MemoryBatches:
         self.images, self.batch_size = torch.from_numpy(np.array(images)), batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        device = devices.connect().device
+        device = devices.accelerator().device
         for rows in torch.randperm(len(self.images)).split(self.batch_size):
             yield self.images[rows].to(device).float() / 255
 
@@ -129,7 +130,9 @@ class JpegBatches:
             shuffle=True,
             num_workers=workers,
             persistent_workers=workers > 0,  # a pass is short here: the start of processes must not count in it
-            pin_memory=devices.connect().device.type == "cuda",
+            # As by default on Linux; but this process was spawned, and its workers would be spawned too.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+            pin_memory=devices.accelerator().device.type == "cuda",
         )
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -160,28 +163,11 @@ def images_in_memory(task: Task) -> PlainLoop:
     return PlainLoop(task.experiment, MemoryBatches(task.load().images, task.experiment.batch_size))
 
 
-def pythae(task: Task) -> Contender:
-    """pythae's trainer. Raises `UserError` if pythae is not installed."""
-    if find_spec("pythae") is None:
-        raise UserError("pythae is not installed: pip install --constraint constraints.txt --editable '.[benchmark]'")
-    from pythae_contender import Pythae
-
-    return Pythae(task)
-
-
-CONTENDERS: dict[str, Callable[[Task], Contender]] = {
-    "vaelib": Vaelib,
-    "jpeg files": jpeg_files,
-    "images in memory": images_in_memory,
-    "pythae": pythae,
-}
-
-
 def copy_jpegs(root: Path, count: int, folder: Path) -> bool:
     """Copy CelebA's first `count` training images, as published under `root`, into a sub-folder of `folder`.
 
     Copied also where they lie in a folder, so that a zip makes no difference. False, and nothing is copied, where the
-    files are not there or are no JPEG files (benchmarks/pack_images.py packs others).
+    files are not there or are no JPEG files (release/pack_images.py packs others).
     """
     found = celeba.find(root)
     if found.missing:

@@ -1,6 +1,6 @@
 """pythae's trainer on vaelib's network (Chadebec, Vincent & Allassonnière 2022, *Pythae*, NeurIPS datasets track).
 
-Model, loss, data set and loop are pythae's, put together as its documentation says; only the layers are ours.
+Model, loss, dataset and loop are pythae's, put together as its documentation says; only the layers are ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import tempfile
 import time
 
 import torch
-from contenders import LEARNING_RATE, Task
 from pythae.data.datasets import BaseDataset
 from pythae.models import VAE, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
@@ -18,7 +17,8 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor, nn
 
-from vaelib import devices
+from benchmarks.contenders import LEARNING_RATE, Task
+from vaelib.support import devices
 
 
 class Encoder(BaseEncoder):
@@ -76,7 +76,7 @@ def build_model(task: Task) -> VAE:
 
 
 def images_of(task: Task) -> BaseDataset:
-    """All images in memory as float32, with the labels that pythae's data set asks for and its VAE does not use."""
+    """All images in memory as float32, with the labels that pythae's dataset asks for and its VAE does not use."""
     images = torch.tensor(task.load().images).float().div_(255)
     return BaseDataset(images, torch.zeros(len(images)))
 
@@ -87,5 +87,5 @@ def config_of(task: Task, folder: str) -> BaseTrainerConfig:
         output_dir=folder,
         per_device_train_batch_size=task.experiment.batch_size,
         learning_rate=LEARNING_RATE,
-        no_cuda=devices.connect().device.type != "cuda",
+        no_cuda=devices.accelerator().device.type != "cuda",
     )

@@ -1,13 +1,13 @@
 """How good are the images of pythae's VAE, trained on the same images for as many images seen?
 
-    python benchmarks/pythae_quality.py --epochs 3 --seed 0 --output benchmarks/recorded/pythae-quality.json
+    python -m benchmarks.pythae_quality --epochs 3 --seed 0 --output benchmarks/recorded/pythae-quality.json
 
 Trains pythae's VAE by pythae's own trainer with the layers of `celeba64` on real CelebA, under VAELIB_DATA: as pythae
-does it by default, and with the learning rate that its trainer was given in throughput.py. Both are judged as the runs
-of ablation.py are, and sampled from the priors of vaelib, fitted to their codes. Beside them stands the recipe of
+does it by default, and with the learning rate that its trainer was given in throughput.py. Both are measured as the
+runs of ablation.py are, and sampled from the priors of vaelib, fitted to their codes. Beside them stands the recipe of
 `celeba64`: its run in the record of the ablation, which is made, and written there, if it is not in it yet.
 
-pythae comes with the extra `benchmark`: pip install --constraint constraints.txt --editable '.[benchmark]'
+Needs pythae: pip install pythae
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import sys
 import tempfile
 import time
 from functools import partial
@@ -23,14 +22,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import ablation
 import torch
-from contenders import LEARNING_RATE, Task
 
-from vaelib import comparison, data, devices, evaluation, experiments, runs
-from vaelib.errors import UserError
-from vaelib.files import require_folder_of
+from benchmarks import ablation
+from benchmarks.contenders import LEARNING_RATE, Task
+from vaelib import data
 from vaelib.models import VAE
+from vaelib.runs import evaluation, experiments
+from vaelib.support import devices
+from vaelib.support.errors import UserError, run_program
+from vaelib.support.files import require_folder_of
 
 RECORD = ablation.RECORD.with_name("pythae-quality.json")
 # What is set beside pythae's defaults: Adam at a rate of 1e-4 that does not change, batches of 64 images, float32.
@@ -39,17 +40,15 @@ SETTINGS = {"pythae": {}, f"pythae, learning rate {LEARNING_RATE:g}": {"learning
 
 def main() -> None:
     """Make the runs that are missing and print what they measured."""
-    arguments = parse_arguments()
-    try:
-        require_folder_of(arguments.output)
-        if find_spec("pythae") is None:
-            raise UserError(
-                "pythae is not installed: pip install --constraint constraints.txt --editable '.[benchmark]'"
-            )
-        compare(arguments)
-    except UserError as error:
-        print(f"pythae_quality: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_program("pythae_quality", lambda: work(parse_arguments()))
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Check what can be checked before any training, then compare."""
+    require_folder_of(arguments.output)
+    if find_spec("pythae") is None:
+        raise UserError("pythae is not installed: pip install pythae")
+    compare(arguments)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -89,7 +88,7 @@ def run_pythae(experiment: experiments.Experiment, changed: dict, ours: dict) ->
     model, cost = train(Task(experiment, experiment.dataset, len(train_set), None, ()), changed)
     # pythae's loss knows no sigma: the one that fits the training images, as a calibrated decoder would have it.
     few = train_set.subset(evaluation.MOST_IMAGES)
-    sigma = math.sqrt(ablation.judge(model, few, 1.0)["valid_mse"])
+    sigma = math.sqrt(ablation.validate(model, few, 1.0)["valid_mse"])
     quality = ablation.quality(model, train_set, held_out, sigma)
     run = {"training": {"train_images": len(train_set), **cost}, "quality": quality}
     return run | {"ratio": ratio(ours, run)}
@@ -98,7 +97,8 @@ def run_pythae(experiment: experiments.Experiment, changed: dict, ours: dict) ->
 def train(task: Task, changed: dict) -> tuple[VAE, dict]:
     """Train by pythae's trainer from start to end; the layers as a VAE of vaelib, and what the training cost."""
     from pythae.trainers import BaseTrainer
-    from pythae_contender import build_model, images_of
+
+    from benchmarks.pythae_contender import build_model, images_of
 
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +115,7 @@ def train(task: Task, changed: dict) -> tuple[VAE, dict]:
         "seconds": seconds,
         "images_per_second": task.images * config.num_epochs / seconds,
         **{key: getattr(config, key) for key in ("optimizer_cls", "learning_rate", "per_device_train_batch_size")},
-        "hardware": runs.hardware(),
+        "hardware": devices.hardware(),
         "versions": {name: version(name) for name in ("pythae", "torch")},
     }
 
@@ -124,7 +124,7 @@ def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
     """pythae's defaults but for how long it trains, the seed, and what is `changed`."""
     from pythae.trainers import BaseTrainerConfig
 
-    cuda = devices.connect().device.type == "cuda"
+    cuda = devices.accelerator().device.type == "cuda"
     return BaseTrainerConfig(
         output_dir=folder, num_epochs=experiment.epochs, seed=experiment.seed, no_cuda=not cuda, **changed
     )
@@ -132,15 +132,16 @@ def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
 
 def best(quality: dict) -> float:
     """The Fréchet distance of samples from the best prior."""
-    return quality["frechet"][comparison.samples_of(quality["best_prior"])]
+    return quality["frechet"][evaluation.samples_of(quality["best_prior"])]
 
 
 def ratio(ours: dict, theirs: dict) -> dict:
     """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each.
 
-    Then those of our sharpened samples over theirs as they are, which is what pythae paints, and over theirs sharpened.
+    Then those of our sharpened samples over theirs as they are, which is what pythae generates, and over theirs
+    sharpened.
     """
-    title, ours, theirs = comparison.RECONSTRUCTIONS, ours["quality"], theirs["quality"]
+    title, ours, theirs = evaluation.RECONSTRUCTIONS, ours["quality"], theirs["quality"]
     return {
         title: ours["frechet"][title] / theirs["frechet"][title],
         "samples, best prior": best(ours) / best(theirs),

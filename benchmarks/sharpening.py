@@ -1,18 +1,18 @@
 """Does sharpening bring images nearer to photographs, or does it only please one network?
 
-    VAELIB_DATA=... python benchmarks/sharpening.py --epochs 5 --seed 1
+    VAELIB_DATA=... python -m benchmarks.sharpening --epochs 5 --seed 1
 
-Judges what the shipped models of CelebA paint, plain and sharpened, by several networks: the attribute network that
-`vaelib evaluate` asks, one of other layers that is trained here from other random weights, and one that has not been
-trained at all. White noise, which makes no picture better, is judged beside them, as much of it as costs the same
-squared error: where a judge applauds that as well, its applause for sharp images says little.
+Measures what the shipped models of CelebA generate, plain and sharpened, in the features of several networks, the
+judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained here from other random
+weights, and one that has not been trained at all. White noise, which makes no picture better, is measured beside them,
+as much of it as costs the same squared error. Where a judge finds noisy images nearer to photographs as well, its
+finding about sharp images says little.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -22,10 +22,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vaelib import attributes, checkpoints, comparison, data, evaluation, metrics, runs
-from vaelib.errors import UserError
-from vaelib.files import atomic_write, require_folder_of
+from release import train_classifier
+from vaelib import data, latent, metrics, runs
+from vaelib.runs import classifier, evaluation
 from vaelib.sharpening import Sharpener
+from vaelib.support import devices
+from vaelib.support.errors import UserError, run_program
+from vaelib.support.files import atomic_write, require_folder_of
 
 RECORD = Path(__file__).parent / "recorded" / "sharpening.json"
 OTHER_CHANNELS = (24, 48, 96, 192, 384)  # of the judge that is trained here
@@ -33,20 +36,8 @@ MODELS = {"celeba64": "flow", "celeba64-common-recipe": "gmm"}  # and the prior 
 
 
 def main() -> None:
-    """Train the other judge, ask all of them, write the record."""
-    arguments = parse_arguments()
-    try:
-        require_folder_of(arguments.output)
-        if arguments.epochs < 1:
-            raise UserError(f"epochs is {arguments.epochs}: the other judge needs at least 1 to learn anything.")
-        record = judged(arguments.epochs, arguments.seed)
-    except UserError as error:
-        print(f"sharpening: {error}", file=sys.stderr)
-        sys.exit(2)
-    with atomic_write(arguments.output) as partial_file:
-        partial_file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for name, judge in record["judges"].items():
-        print(name, *(f"  {title}: {distance:.3g}" for title, distance in judge["distances"].items()), sep="\n")
+    """Compare the judges."""
+    run_program("sharpening", lambda: work(parse_arguments()))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -58,17 +49,33 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def judged(epochs: int, seed: int) -> dict:
+def work(arguments: argparse.Namespace) -> None:
+    """Train the other judge, measure by all of them, write the record, print the distances."""
+    require_folder_of(arguments.output)
+    if arguments.epochs < 1:
+        raise UserError(f"epochs is {arguments.epochs}: the other judge needs at least 1 to learn anything.")
+    record = measure(arguments.epochs, arguments.seed)
+    with atomic_write(arguments.output) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name, judge in record["judges"].items():
+        print(name, *(f"  {title}: {distance:.3g}" for title, distance in judge["distances"].items()), sep="\n")
+
+
+def measure(epochs: int, seed: int) -> dict:
     """The Fréchet distances of every set of images to the held-out ones, by every judge."""
-    train, valid = (data.load("celeba", attributes.IMAGE_SIZE, split) for split in ("train", "valid"))
+    train, valid = (data.load("celeba", classifier.IMAGE_SIZE, split) for split in ("train", "valid"))
     held_out = valid.subset(evaluation.MOST_IMAGES)
     started = time.perf_counter()
     judges = judges_of(train, valid, epochs, seed)
-    extractors = {name: partial(attributes.features, network) for name, (network, _) in judges.items()}
-    noise: dict[str, float] = {}
-    features = evaluation.features_of(extractors, image_sets(train, held_out, seed, noise))
+    extractors = {name: partial(classifier.features, network) for name, (network, _) in judges.items()}
+    features = evaluation.features_of(extractors, evaluation.real_sets(train, held_out))
+    noise = {}
+    for name in MODELS:
+        noise[name], images = generated(name, held_out, seed)
+        made = evaluation.features_of(extractors, images)
+        features = {judge: features[judge] | made[judge] for judge in judges}
     return {
-        "setting": evaluation.setting(held_out),
+        "protocol": evaluation.protocol(held_out),
         "seed": seed,
         "epochs": epochs,
         "noise": noise,
@@ -76,58 +83,57 @@ def judged(epochs: int, seed: int) -> dict:
             name: {"about": about, "distances": distances(features[name])} for name, (_, about) in judges.items()
         },
         "seconds": time.perf_counter() - started,
-        "hardware": runs.hardware(),
+        "hardware": devices.hardware(),
         "versions": {"torch": version("torch")},
     }
 
 
 def judges_of(
     train: data.Dataset, valid: data.Dataset, epochs: int, seed: int
-) -> dict[str, tuple[attributes.AttributeNetwork, str]]:
+) -> dict[str, tuple[classifier.AttributeNetwork, str]]:
     """The networks by name, each with what it is."""
     torch.manual_seed(seed)
-    other = attributes.AttributeNetwork(train.attribute_names, OTHER_CHANNELS)
-    history = attributes.fit(other, train, valid, epochs=epochs, seed=seed, progress=False)
+    other = classifier.AttributeNetwork(train.attribute_names, OTHER_CHANNELS)
+    history = train_classifier.fit(other, train, valid, epochs=epochs, seed=seed, progress=False)
     accuracy = history["valid_accuracy"].iloc[-1]
-    untrained = attributes.AttributeNetwork(train.attribute_names).eval()
+    untrained = classifier.AttributeNetwork(train.attribute_names).eval()
     return {
-        attributes.SHIPPED.name: (attributes.load(), "the network that `vaelib evaluate` asks"),
+        classifier.SHIPPED.name: (classifier.load(), "the network that `vaelib evaluate` asks"),
         "another network": (
             other.eval(),
             f"trained on the same labels from other random weights, channels {', '.join(map(str, OTHER_CHANNELS))}, "
             f"{epochs} epochs, which agrees with {100 * accuracy:.3g} % of the labels",
         ),
-        "an untrained network": (untrained, f"the layers of {attributes.SHIPPED.name} with random weights"),
+        "an untrained network": (untrained, f"the layers of {classifier.SHIPPED.name} with random weights"),
     }
 
 
-def image_sets(
-    train: data.Dataset, held_out: data.Dataset, seed: int, noise: dict[str, float]
-) -> Iterator[tuple[str, Tensor]]:
-    """Real images; then of each model its reconstructions and samples, as they are, sharpened, and with noise.
+def generated(name: str, held_out: data.Dataset, seed: int) -> tuple[float, Iterator[tuple[str, Tensor]]]:
+    """Reconstructions and samples of a shipped model, each as decoded, sharpened, and with noise; by the sets' names.
 
-    `noise` is told the standard deviation that was given to the images of each model.
+    Before them the standard deviation of that noise.
     """
-    x = evaluation.all_images(held_out)
-    yield comparison.HELD_OUT, x
-    yield comparison.TRAINING, evaluation.all_images(train.subset(len(x)))
-    for name, prior in MODELS.items():
-        model, statistics = checkpoints.load(name), checkpoints.load_statistics(name)
-        x_hat = evaluation.reconstruct_all(model, held_out)
-        noise[name] = noise_at_the_same_price(x, x_hat, statistics.sharpener)
-        painted = {
-            comparison.RECONSTRUCTIONS: x_hat,
-            comparison.samples_of(prior): evaluation.sample_all(model, len(x), statistics.priors[prior]),
-        }
-        for title, images in painted.items():
+    run, prior = runs.load(name), MODELS[name]
+    x, x_hat = data.all_images(held_out), latent.reconstruct_all(run.model, held_out)
+    sharpener = run.statistics.sharpener
+    strength = noise_at_the_same_price(x, x_hat, sharpener)
+    decoded = {
+        evaluation.RECONSTRUCTIONS: x_hat,
+        evaluation.samples_of(prior): latent.sample_all(run.model, len(x), run.statistics.prior(prior)),
+    }
+
+    def variants() -> Iterator[tuple[str, Tensor]]:
+        for title, images in decoded.items():
             yield f"{name}: {title}", images
-            yield f"{name}: {title}, sharpened", statistics.sharpener(images)
-            yield f"{name}: {title}, noise at the same price", with_noise(images, noise[name], seed)
+            yield f"{name}: {title}, sharpened", sharpener(images)
+            yield f"{name}: {title}, noise at the same price", with_noise(images, strength, seed)
+
+    return strength, variants()
 
 
 def noise_at_the_same_price(x: Tensor, x_hat: Tensor, sharpener: Sharpener) -> float:
     """The standard deviation of white noise that costs reconstructions as much squared error as sharpening does."""
-    plain, sharpened = ((x - painted).square().mean() for painted in (x_hat, sharpener(x_hat)))
+    plain, sharpened = ((x - decoded).square().mean() for decoded in (x_hat, sharpener(x_hat)))
     return (sharpened - plain).clamp(min=0).sqrt().item()
 
 
@@ -139,11 +145,11 @@ def with_noise(images: Tensor, strength: float, seed: int) -> Tensor:
 
 def distances(features: dict[str, Tensor]) -> dict[str, float]:
     """The Fréchet distance of every set to the held-out images, by its name."""
-    held_out = features[comparison.HELD_OUT]
+    held_out = features[evaluation.HELD_OUT]
     return {
         title: metrics.frechet_distance(seen, held_out)
         for title, seen in features.items()
-        if title != comparison.HELD_OUT
+        if title != evaluation.HELD_OUT
     }
 
 

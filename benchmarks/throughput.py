@@ -1,14 +1,13 @@
-"""How many images a second a training takes in: vaelib's loop against what people use instead, and what is attainable.
+"""How many images a second a training run takes in: vaelib's loop against what people use, and against the roofline.
 
-    python benchmarks/throughput.py                       the experiment celeba64 on real CelebA, under VAELIB_DATA
-    python benchmarks/throughput.py --dataset faces       the embedded faces: needs no data, has no JPEG files
-    python benchmarks/throughput.py --set precision=float32
+    python -m benchmarks.throughput                       the experiment celeba64 on real CelebA, under VAELIB_DATA
+    python -m benchmarks.throughput --dataset faces       the embedded faces: needs no data, has no JPEG files
+    python -m benchmarks.throughput --set precision=float32
 
-The contenders (contenders.py) train the network of the experiment on the same images in batches of the same size, each
-in a process of its own so that its memory can be told, in turn, for several rounds: machines change their speed from
-minute to minute, so ratios are taken within a round. A contender that cannot run here is named and left out.
-
-pythae comes with the extra `benchmark`: pip install --constraint constraints.txt --editable '.[benchmark]'
+The contenders (contenders.py, pythae_contender.py) train the network of the experiment on the same images in batches of
+the same size, in turn, for several rounds. Each has a process of its own, so that its memory can be measured. The speed
+of a machine changes from minute to minute, so ratios are taken within a round. A contender that cannot run here is
+named and left out; pythae needs `pip install pythae`.
 """
 
 from __future__ import annotations
@@ -19,41 +18,59 @@ import json
 import os
 import platform
 import re
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import attainable
 import pandas as pd
 import torch
-from contenders import CONTENDERS, Task, copy_jpegs
 
-from vaelib import data, devices, experiments
-from vaelib.errors import UserError
-from vaelib.files import atomic_write, require_folder_of
-from vaelib.runs import hardware
+from benchmarks import roofline
+from benchmarks.contenders import Contender, Task, Vaelib, copy_jpegs, images_in_memory, jpeg_files
+from vaelib import data
+from vaelib.runs import experiments
+from vaelib.support import devices
+from vaelib.support.errors import UserError, run_program
+from vaelib.support.files import atomic_write, require_folder_of
 
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "pythae")
 
 
+def pythae(task: Task) -> Contender:
+    """pythae's trainer. Raises `UserError` if pythae is not installed."""
+    if find_spec("pythae") is None:
+        raise UserError("pythae is not installed: pip install pythae")
+    from benchmarks.pythae_contender import Pythae
+
+    return Pythae(task)
+
+
+CONTENDERS: dict[str, Callable[[Task], Contender]] = {
+    "vaelib": Vaelib,
+    "jpeg files": jpeg_files,
+    "images in memory": images_in_memory,
+    "pythae": pythae,
+}
+
+
 def main() -> None:
+    """Compare the contenders."""
+    run_program("throughput", lambda: work(parse_arguments()))
+
+
+def work(arguments: argparse.Namespace) -> None:
     """Measure, print a table, and write the record as JSON if that was asked for."""
-    arguments = parse_arguments()
-    try:
-        if arguments.output:
-            require_folder_of(arguments.output)
-        record = measure(arguments)
-        print_table(record)
-        if arguments.output:
-            with atomic_write(arguments.output) as partial:
-                partial.write_text(json.dumps(record, indent=2) + "\n")
-    except UserError as error:
-        print(f"throughput: {error}", file=sys.stderr)
-        sys.exit(2)
+    if arguments.output:
+        require_folder_of(arguments.output)
+    record = measure(arguments)
+    print_table(record)
+    if arguments.output:
+        with atomic_write(arguments.output) as partial:
+            partial.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -126,7 +143,7 @@ def running(task: Task) -> Iterator[dict[str, Runner]]:
 
 
 class Runner:
-    """A contender in a process of its own, which trains when it is told to and waits in between."""
+    """A contender in a process of its own, which trains when it is asked to and waits in between."""
 
     def __init__(self, name: str, task: Task):
         context = get_context("spawn")
@@ -151,7 +168,7 @@ class Runner:
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError):
-            answer = UserError(f"The process of {self.name} has died: mend the error that is shown above.")
+            answer = UserError(f"The process of {self.name} has died: fix the error that is shown above.")
         if isinstance(answer, UserError):
             raise answer
         return answer
@@ -166,7 +183,7 @@ def serve(connection: Connection, name: str, task: Task) -> None:
         connection.send(error)
         return
     contender.epoch()  # the first pass allocates memory, chooses kernels and starts the loader's processes
-    flop, traffic = attainable.count(contender.epoch)
+    flop, traffic = roofline.count(contender.epoch)
     precision = str(contender.precision).removeprefix("torch.")
     work = {"flop_per_image": flop / task.images, "bytes_per_image": traffic / task.images}
     connection.send({"precision": precision, **contender.about, **work})
@@ -181,7 +198,7 @@ def peak_memory() -> int | None:
 
     The loader's processes are not counted.
     """
-    if devices.connect().device.type == "cuda":
+    if devices.accelerator().device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")  # getrusage would also count what the parent held when it started this process
     if not status.is_file():
@@ -191,11 +208,11 @@ def peak_memory() -> int | None:
 
 def measure_round(runners: dict[str, Runner], images: int) -> dict[str, float]:
     """Images/s of every contender, and the ceilings of the device, right after one another."""
-    device = devices.connect().device
+    device = devices.accelerator().device
     speeds = {name: images / runner.epoch() for name, runner in runners.items()}
     for precision in {runner.facts["precision"] for runner in runners.values()}:
-        speeds[precision] = attainable.matrix_product(getattr(torch, precision), device)
-    return speeds | {"copy": attainable.copy(device)}
+        speeds[precision] = roofline.matrix_product(getattr(torch, precision), device)
+    return speeds | {"copy": roofline.copy(device)}
 
 
 def summary(rounds: list[dict[str, float]], facts: dict[str, dict]) -> dict:
@@ -213,7 +230,7 @@ def summary(rounds: list[dict[str, float]], facts: dict[str, dict]) -> dict:
             "share_of_copy": speed * known["bytes_per_image"] / ceilings["copy"],
         }
     products = ceilings.drop("copy").to_dict()
-    return {"contenders": results, "attainable": {"flop_per_second": products, "bytes_per_second": ceilings["copy"]}}
+    return {"contenders": results, "roofline": {"flop_per_second": products, "bytes_per_second": ceilings["copy"]}}
 
 
 def describe_hardware() -> dict:
@@ -221,7 +238,7 @@ def describe_hardware() -> dict:
     cpuinfo = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.is_file() else []
     return {
-        "device": hardware(),
+        "device": devices.hardware(),
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": max(worker_counts()),
@@ -246,9 +263,9 @@ def print_table(record: dict) -> None:
     )
     rows = {name: row(facts) for name, facts in record["contenders"].items()}
     print(pd.DataFrame.from_dict(rows, orient="index").to_string())
-    ceilings = record["attainable"]
+    ceilings = record["roofline"]
     products = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in ceilings["flop_per_second"].items())
-    print(f"attainable: matrix product {products} GFLOP/s; copy {ceilings['bytes_per_second'] / 1e9:.1f} GB/s")
+    print(f"roofline: matrix product {products} GFLOP/s; copy {ceilings['bytes_per_second'] / 1e9:.1f} GB/s")
 
 
 def row(facts: dict) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Execute the chapters in reading order, in place: `make notebooks`.
 
-    python notebooks/execute.py                      all chapters
-    python notebooks/execute.py notebooks/02-*.ipynb  one of them
-    python notebooks/execute.py --seed 2             do the claims hold on another seed? writes nothing
+    python -m notebooks.execute                        all chapters
+    python -m notebooks.execute notebooks/02-*.ipynb   one of them
+    python -m notebooks.execute --seed 2               do the claims hold on another seed? writes nothing
 
 Two runs on one machine give the same bytes: cell ids stay, and times, widget states and the machine's versions are not
 stored. With `--seed` the line `SEED = 0` of each chapter is replaced in memory. A chapter whose cell raises is not
@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from vaelib.files import atomic_write
+from vaelib.support.files import atomic_write
 
 CHAPTERS = sorted(Path(__file__).parent.glob("[0-9]*.ipynb"))
 METADATA = {
@@ -84,12 +84,17 @@ def replace_seed(notebook: NotebookNode, seed: int, path: Path) -> None:
     sys.exit(f"{path} has no line SEED = 0 that --seed could replace: add one, or leave --seed out.")
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in a fresh kernel that works in `folder`, as JupyterLab and nbval do."""
+def execute(notebook: NotebookNode, folder: Path, allow_errors: bool = False) -> None:
+    """Run all cells in a fresh kernel that works in `folder`, as JupyterLab and nbval do.
+
+    Raises `CellExecutionError` at the first cell that raises; with `allow_errors` the error is its output, and the next
+    cell is run.
+    """
     NotebookClient(
         notebook,
         kernel_name="python3",
         timeout=None,
+        allow_errors=allow_errors,
         record_timing=False,
         coalesce_streams=True,
         store_widget_state=False,

@@ -1,13 +1,14 @@
 """Measure the chapters: what each costs, and whether its claims hold on five seeds.
 
-    python notebooks/measure.py                        all chapters on the seeds 0 to 4
-    python notebooks/measure.py notebooks/05-*.ipynb   one of them
-    python notebooks/measure.py --seeds 0              the costs, and the claims of this seed
+    python -m notebooks.measure                        all chapters on the seeds 0 to 4
+    python -m notebooks.measure notebooks/05-*.ipynb   one of them
+    python -m notebooks.measure --seeds 0              the costs, and the claims of this seed
 
 Every run starts from scratch, in a process of its own. The costs, wall-clock and the kernel's peak memory, are those of
-the run on seed 0, which alone goes on to the end of the chapter: let the machine do nothing else meanwhile.
-benchmarks/recorded/chapters.json keeps the figures, from which `make results` writes a page of the book. Notebooks are
-not changed. The exit status is 1 if a claim did not hold.
+the run on seed 0, which alone goes on to the end of the chapter: let the machine do nothing else meanwhile. The claims
+come as data from the kernel (`vaelib.course.claims.made`). benchmarks/recorded/chapters.json keeps all numbers, from
+which `make results` writes a page of the book. Notebooks are not changed. The exit status is 1 if a cell raised; if it
+raised because a claim did not hold, that is recorded, too.
 """
 
 from __future__ import annotations
@@ -17,21 +18,23 @@ import json
 import multiprocessing
 import os
 import platform
-import re
 import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
-from execute import CHAPTERS, execute, replace_seed
-from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
-from vaelib import runs
-from vaelib.files import atomic_write
+from notebooks.execute import CHAPTERS, execute, replace_seed
+from vaelib.course.claims import Claim
+from vaelib.support import devices
+from vaelib.support.files import atomic_write
 
 RECORD = Path(__file__).parents[1] / "benchmarks" / "recorded" / "chapters.json"
 SEEDS = (0, 1, 2, 3, 4)
@@ -40,13 +43,24 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "matplotlib")
 MEBIBYTE = 2**20
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that getrusage counts in
 
-CLAIM = re.compile(r"^\s*claims\.(at_most|at_least|equal)\(", re.MULTILINE)
-NUMBER = r"-?[\d.]+(?:e[+-]?\d+)?|-?inf|nan"
-BOUND = re.compile(rf"^✓ (?P<statement>.+) \((?P<value>{NUMBER}) (?P<sign>[≤≥]) (?P<limit>{NUMBER})\)$", re.MULTILINE)
-EQUALITY = re.compile(
-    rf"^✓ (?P<statement>.+) \((?P<value>{NUMBER}) and (?P<expected>{NUMBER}), tolerance (?P<tolerance>{NUMBER})\)$",
-    re.MULTILINE,
-)
+BY_SEED = {"values": "value", "references": "reference", "held": "held"}  # in the record, and in a `Claim`
+CLAIMING = ("claims.at_most(", "claims.at_least(", "claims.equal(")
+LAST_CELL = """\
+import json
+from dataclasses import asdict
+from vaelib.course import claims
+print(json.dumps([asdict(claim) for claim in claims.made]))
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one run of a chapter: its costs, its claims up to the first that did not hold, and the error that came up."""
+
+    seconds: float
+    peak_memory_mib: float
+    claims: list[Claim]
+    error: str | None
 
 
 def main() -> int:
@@ -60,84 +74,104 @@ def main() -> int:
 
 
 def measure(path: Path, seed: int) -> bool:
-    """Run a chapter on a seed and record what was measured; False, and nothing recorded, if a cell failed."""
+    """Run a chapter on a seed and record what was measured; False if a cell raised.
+
+    Nothing is recorded if it raised for another reason than a claim.
+    """
     outcome = in_a_fresh_process(path, seed)
-    if "error" in outcome:
-        print(f"{path.stem}, seed {seed}: {outcome['error']}", file=sys.stderr)
+    if outcome.error is None or not all(claim.held for claim in outcome.claims):
+        record(path.stem, seed, outcome)
+    if outcome.error is not None:
+        print(f"{path.stem}, seed {seed}: {outcome.error}", file=sys.stderr)
         return False
-    print(f"{path.stem}, seed {seed}: {outcome['seconds']:.0f} s, {outcome['peak_memory_mib']:.0f} MiB", flush=True)
-    record(path.stem, seed, outcome)
+    print(f"{path.stem}, seed {seed}: {outcome.seconds:.0f} s, {outcome.peak_memory_mib:.0f} MiB", flush=True)
     return True
 
 
-def in_a_fresh_process(path: Path, seed: int) -> dict:
+def in_a_fresh_process(path: Path, seed: int) -> Outcome:
     """What `run` returns, of a process that has had no other child: the peak memory of its kernel is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(run, path, seed).result()
 
 
-def run(path: Path, seed: int) -> dict:
-    """Execute a chapter on a seed: seconds, peak memory and claims, or the error of the cell that raised."""
+def run(path: Path, seed: int) -> Outcome:
+    """Execute a chapter on a seed: seconds, peak memory, claims, and the error of the first cell that raised."""
     notebook = nbformat.read(path, as_version=4)
     replace_seed(notebook, seed, path)
     if seed != 0:
         notebook.cells = up_to_the_last_claim(notebook.cells)
+    notebook.cells.append(new_code_cell(LAST_CELL))
     start = time.perf_counter()
-    try:
-        execute(notebook, path.parent)
-    except CellExecutionError as error:
-        return {"error": str(error)}
+    execute(notebook, path.parent, allow_errors=True)  # the last cell is run, whatever the others raise
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * RSS_UNIT / MEBIBYTE
-    return {"seconds": seconds, "peak_memory_mib": peak, "claims": claims_of(notebook)}
+    return Outcome(seconds, peak, claims_of(notebook.cells[-1]), first_error(notebook.cells))
 
 
 def up_to_the_last_claim(cells: list[NotebookNode]) -> list[NotebookNode]:
     """The cells that the claims need: the solutions of the exercises come after them."""
-    claiming = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and CLAIM.search(cell.source)]
-    return cells[: max(claiming) + 1]
+    claims = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and any(c in cell.source for c in CLAIMING)]
+    return cells[: max(claims) + 1]
 
 
-def claims_of(notebook: NotebookNode) -> list[dict]:
-    """What the cells have claimed, in their order, as `vaelib.claims` printed it."""
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    printed = "\n".join(output.text for output in outputs if output.output_type == "stream")
-    matches = [match for pattern in (BOUND, EQUALITY) for match in pattern.finditer(printed)]
-    return [as_claim(match.groupdict()) for match in sorted(matches, key=lambda match: match.start())]
+def claims_of(last_cell: NotebookNode) -> list[Claim]:
+    """What the cells have claimed, in their order; after one that did not hold, the others mean little."""
+    printed = "".join(output.text for output in last_cell.outputs if output.output_type == "stream")
+    claims = [Claim(**values) for values in json.loads(printed or "[]")]
+    failed = [i for i, claim in enumerate(claims) if not claim.held]
+    return claims[: failed[0] + 1] if failed else claims
 
 
-def as_claim(parts: dict[str, str]) -> dict:
-    """One claim: what was measured, and what it was compared with; two equal numbers have a tolerance."""
-    if "sign" in parts:
-        sign, reference, tolerance = parts["sign"], parts["limit"], {}
-    else:
-        sign, reference, tolerance = "=", parts["expected"], {"tolerance": float(parts["tolerance"])}
-    pair = {"value": float(parts["value"]), "reference": float(reference)}
-    return {"statement": parts["statement"], "sign": sign, **tolerance, **pair}
+def first_error(cells: list[NotebookNode]) -> str | None:
+    """What the first cell raised that raised anything, if any did, and was not meant to."""
+    strict = [cell for cell in cells if "raises-exception" not in cell.metadata.get("tags", [])]
+    outputs = [output for cell in strict if cell.cell_type == "code" for output in cell.outputs]
+    errors = (f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error")
+    return next(errors, None)
 
 
-def record(chapter: str, seed: int, outcome: dict) -> None:
-    """Put the figures of a run into the record."""
+def record(chapter: str, seed: int, outcome: Outcome) -> None:
+    """Put the numbers of a run into the record; the costs only of a run to the end."""
     known = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {"chapters": {}}
     entry = known["chapters"].setdefault(chapter, {})
-    entry["claims"] = merged(entry.get("claims", []), outcome["claims"], str(seed))
-    if seed == 0:
-        entry |= {"seconds": round(outcome["seconds"], 1), "peak_memory_mib": round(outcome["peak_memory_mib"])}
-        known["hardware"] = runs.hardware()
+    entry["claims"] = merged(entry.get("claims", []), outcome.claims, str(seed))
+    if seed == 0 and outcome.error is None:
+        entry |= {"seconds": round(outcome.seconds, 1), "peak_memory_mib": round(outcome.peak_memory_mib)}
+        known["hardware"] = devices.hardware()
         known["versions"] = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     known["chapters"] = dict(sorted(known["chapters"].items()))
     with atomic_write(RECORD) as partial:
         partial.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def merged(known: list[dict], claims: list[dict], seed: str) -> list[dict]:
-    """The known claims with the figures of one more seed; where the chapter claims other things now, these alone."""
-    if [claim["statement"] for claim in known] != [claim["statement"] for claim in claims]:
-        known = [{key: claim[key] for key in ("statement", "sign", "tolerance") if key in claim} for claim in claims]
-    for old, new in zip(known, claims, strict=True):
-        for key in ("value", "reference"):
-            old[f"{key}s"] = dict(sorted((old.get(f"{key}s", {}) | {seed: new[key]}).items()))
-    return known
+def merged(known: list[dict], made: list[Claim], seed: str) -> list[dict]:
+    """The known claims with the numbers of one more seed; where the chapter claims other things now, these alone.
+
+    A run that ended at a claim has not made those that come after it: they have no numbers of this seed then, and are
+    forgotten if they have none of another.
+    """
+    ended_early = not all(claim.held for claim in made)
+    compared = known[: len(made)] if ended_early else known
+    if [claim["statement"] for claim in compared] != [claim.statement for claim in made]:
+        known = [without_numbers(claim) for claim in made]
+    changed = (with_seed(entry, claim, seed) for entry, claim in zip_longest(known, made))
+    return [entry for entry in changed if entry["values"]]
+
+
+def without_numbers(claim: Claim) -> dict:
+    """A claim as it is recorded, before any seed."""
+    tolerance = {} if claim.tolerance is None else {"tolerance": claim.tolerance}
+    return {"statement": claim.statement, "sign": claim.sign, **tolerance, **{key: {} for key in BY_SEED}}
+
+
+def with_seed(entry: dict, claim: Claim | None, seed: str) -> dict:
+    """A recorded claim with what this seed gave; without anything of this seed if the run did not come to the claim."""
+    changed = dict(entry)
+    for key, attribute in BY_SEED.items():
+        others = {other: number for other, number in entry[key].items() if other != seed}
+        new = {seed: getattr(claim, attribute)} if claim else {}
+        changed[key] = dict(sorted((others | new).items()))
+    return changed
 
 
 if __name__ == "__main__":

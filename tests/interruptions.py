@@ -8,8 +8,9 @@ from vaelib import training
 
 
 def interrupt_second(patch: pytest.MonkeyPatch, name: str) -> None:
-    """Let the second call of this function of `vaelib.training` raise KeyboardInterrupt, until `patch` is undone."""
-    calls, function = [], getattr(training, name)
+    """Let the second call of this function of the loop raise KeyboardInterrupt, until `patch` is undone."""
+    owner = training if hasattr(training, name) else training.Training
+    calls, function = [], getattr(owner, name)
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -17,4 +18,4 @@ def interrupt_second(patch: pytest.MonkeyPatch, name: str) -> None:
             raise KeyboardInterrupt
         return function(*arguments)
 
-    patch.setattr(training, name, interrupted)
+    patch.setattr(owner, name, interrupted)

@@ -13,14 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from interruptions import interrupt_second
 from PIL import Image, ImageChops
 from safetensors.torch import save_file
 
 import vaelib as package
-from vaelib import checkpoints, cli, demos, experiments, images, models, runs, training
+from tests.interruptions import interrupt_second
+from vaelib import cli, data, models, runs, training
 from vaelib.data import celeba, faces
-from vaelib.files import make_folder
+from vaelib.runs.statistics import read_statistics
+from vaelib.support import images
+from vaelib.support.files import make_folder
+from vaelib.support.tensorfiles import read_tensors, write_tensors
 
 SMALL = ["size=32", "latent_dim=4", "channels=[4, 8]", "batch_size=16", "epochs=2"]
 
@@ -141,7 +144,7 @@ def test_a_run_without_a_flow_says_how_to_get_one(vaelib, trained):
 def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path, data_root):
     run = tmp_path / "copy"
     shutil.copytree(trained, run)
-    runs.write_metrics(run, {"evaluation": {"psnr": 20}})
+    runs.Run(run).write_metrics({"evaluation": {"psnr": 20}})
     weights = (run / "model.safetensors").read_bytes()
     words = ("faces32", "--out", run, "--root", data_root, "--resume", "--set", "flow_steps=2", "--set", "flip=true")
     assert vaelib("train", *words)[0] == 0
@@ -154,7 +157,7 @@ def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path
 
 def test_nothing_of_the_old_weights_is_left_when_more_epochs_are_stopped(vaelib, trained, tmp_path, data_root):
     run = shutil.copytree(trained, tmp_path / "copy")
-    runs.write_metrics(run, {"evaluation": {"psnr": 20}, "evaluation on faces": {"psnr": 10}})
+    runs.Run(run).write_metrics({"evaluation": {"psnr": 20}, "evaluation on faces": {"psnr": 10}})
     words = ("train", "faces32", "--out", run, "--root", data_root, "--resume", "--set", "epochs=4")
     with pytest.MonkeyPatch.context() as patch:
         interrupt_second(patch, "validate")
@@ -170,12 +173,12 @@ def test_nothing_of_the_old_weights_is_left_when_more_epochs_are_stopped(vaelib,
 
 def test_more_epochs_that_are_stopped_at_once_leave_all_as_it_was(vaelib, trained, tmp_path, data_root, monkeypatch):
     run = shutil.copytree(trained, tmp_path / "copy")
-    runs.write_metrics(run, {"evaluation": {"psnr": 20}})
+    runs.Run(run).write_metrics({"evaluation": {"psnr": 20}})
 
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_epoch", stopped)
+    monkeypatch.setattr(training.Training, "train_epoch", stopped)
     words = ("faces32", "--out", run, "--root", data_root, "--resume", "--set", "epochs=4")
     assert vaelib("train", *words)[0] == 130
     assert "evaluation" in json.loads((run / "metrics.json").read_text())
@@ -203,7 +206,7 @@ def test_many_images_are_encoded_in_batches(vaelib, trained, folder, tmp_path, m
     batches = []
     encode = models.VAE.encode
     monkeypatch.setattr(models.VAE, "encode", lambda model, x: batches.append(len(x)) or encode(model, x))
-    monkeypatch.setattr(demos, "BATCH", 4)
+    monkeypatch.setattr(data, "BATCH_SIZE", 4)
     assert vaelib("reconstruct", trained, *named, "-o", "parts.png")[0] == 0
     assert batches == [4, 4, 2]
     whole, parts = (Image.open(tmp_path / name) for name in ("whole.png", "parts.png"))
@@ -213,8 +216,8 @@ def test_many_images_are_encoded_in_batches(vaelib, trained, folder, tmp_path, m
 @pytest.mark.parametrize("words", [("generate",), ("manipulate", "--attribute", "smiling"), ("generate", "--plain")])
 def test_statistics_are_read_once(vaelib, trained, monkeypatch, words):
     verb, *options = words
-    reads, load = [], checkpoints.load_statistics
-    monkeypatch.setattr(checkpoints, "load_statistics", lambda run: reads.append(run) or load(run))
+    reads, read = [], read_statistics
+    monkeypatch.setattr("vaelib.runs.statistics.read_statistics", lambda *about: reads.append(about) or read(*about))
     assert vaelib(verb, trained, *options)[0] == 0
     assert len(reads) == 1
 
@@ -229,7 +232,7 @@ def test_pictures_are_sharpened_unless_they_are_wanted_plain(vaelib, trained, tm
     sharp, plain = (np.asarray(Image.open(tmp_path / name)).astype(float) for name in ("sharp.png", "plain.png"))
     assert sharp.shape == plain.shape and np.abs(sharp - plain).mean() > 0.5
     run = shutil.copytree(trained, tmp_path / "run")
-    (run / checkpoints.STATISTICS).unlink()  # as in a run that is still in training
+    (run / runs.STATISTICS).unlink()  # as in a run that is still in training
     if verb == "reconstruct":
         assert vaelib(verb, run, "-o", "early.png")[0] == 0
         assert np.abs(np.asarray(Image.open(tmp_path / "early.png")) - plain).max() <= 1
@@ -237,7 +240,7 @@ def test_pictures_are_sharpened_unless_they_are_wanted_plain(vaelib, trained, tm
 
 def test_a_picture_is_sharpened_by_the_gains_of_its_run(vaelib, trained, tmp_path):
     assert vaelib("generate", trained, "-n", 4, "-o", "sharp.png")[0] == 0
-    model, statistics = checkpoints.load(trained), checkpoints.load_statistics(trained)
+    model, statistics = runs.load(trained).model, runs.load(trained).statistics
     x = model.sample(4, statistics.prior("gmm"), torch.Generator().manual_seed(0))
     expected = np.asarray(images.grid(statistics.sharpener(x), columns=2, scale=2)).astype(int)
     assert np.abs(np.asarray(Image.open(tmp_path / "sharp.png")) - expected).max() <= 1
@@ -273,7 +276,7 @@ def test_the_codes_of_a_run_stand_in_for_its_data(vaelib, trained, tmp_path, wor
     verb, *options = words
     assert vaelib(verb, without_data(trained, tmp_path / "alone"), *options, "-o", "codes.png")[0] == 0
     run = shutil.copytree(trained, tmp_path / "run")
-    (run / checkpoints.CODES).unlink()  # as in a run that is still in training
+    (run / runs.CODES).unlink()  # as in a run that is still in training
     assert vaelib(verb, run, *options, "-o", "data.png")[0] == 0
     codes, encoded = (Image.open(tmp_path / name) for name in ("codes.png", "data.png"))
     assert codes.size == encoded.size
@@ -281,7 +284,7 @@ def test_the_codes_of_a_run_stand_in_for_its_data(vaelib, trained, tmp_path, wor
 
 
 def test_manipulate_starts_from_images_that_lack_the_attribute(vaelib, trained, tmp_path):
-    codes = checkpoints.load_codes(trained)
+    codes = runs.load(trained).codes
     lacking = int((~codes.attributes[:, codes.attribute_names.index("smiling")]).sum())
     assert 0 < lacking < len(codes.mu) == 8
     assert vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", "0")[0] == 0
@@ -435,7 +438,7 @@ def test_few_held_out_images_make_few_pairs(vaelib, trained, folder, tmp_path, n
     run = shutil.copytree(trained, tmp_path / "run")
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace(str(folder), str(few)))
-    (run / checkpoints.CODES).unlink()
+    (run / runs.CODES).unlink()
     if not pairs:
         refused(vaelib("interpolate", run), "name the two images")
     else:
@@ -455,7 +458,7 @@ def test_a_run_without_attributes_cannot_be_edited(vaelib, folder, tmp_path):
 @pytest.mark.parametrize("damage", ["pickle", "truncated", "foreign", "other architecture"])
 def test_checkpoints_that_cannot_be_trusted(vaelib, trained, tmp_path, damage):
     run = shutil.copytree(trained, tmp_path / "run")
-    model = run / checkpoints.MODEL
+    model = run / runs.MODEL
     if damage == "pickle":
         torch.save({"weights": torch.zeros(3)}, model)
     elif damage == "truncated":
@@ -463,8 +466,8 @@ def test_checkpoints_that_cannot_be_trusted(vaelib, trained, tmp_path, damage):
     elif damage == "foreign":
         save_file({"weight": torch.zeros(3)}, model)
     else:
-        tensors, about = checkpoints.read_tensors(model)
-        checkpoints.write_tensors(model, tensors, about | {"config": {**about["config"], "latent_dim": 5}})
+        tensors, about = read_tensors(model)
+        write_tensors(model, tensors, about | {"config": {**about["config"], "latent_dim": 5}})
     words = {"pickle": "pickle", "truncated": "truncated", "foreign": "not written by vaelib"}
     refused(vaelib("generate", run), words.get(damage, "architecture"))
 
@@ -488,11 +491,11 @@ def test_data_that_are_not_there(vaelib, tmp_path):
 
 def test_a_stopped_training_says_how_to_go_on(vaelib, folder, monkeypatch):
     def interrupted(experiment, run, *_):
-        make_folder(run)
-        experiments.write(experiment, run / experiments.CONFIG)
+        make_folder(run.folder)
+        run.write_experiment(experiment)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vaelib.runs.train", interrupted)
+    monkeypatch.setattr("vaelib.runs.train.train", interrupted)
     status, said = vaelib("train", "faces32", "--out", "run", *settings(f"dataset={folder}"))
     assert (status, said) == (130, "\nvaelib: stopped; go on by `vaelib train faces32 --out run --resume`.\n")
 
@@ -501,13 +504,13 @@ def test_a_training_that_is_stopped_before_it_begins_is_given_again(vaelib, fold
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vaelib.runs.train", interrupted)
+    monkeypatch.setattr("vaelib.runs.train.train", interrupted)
     status, said = vaelib("train", "faces32", *settings(f"dataset={folder}"))
     assert (status, said) == (130, "\nvaelib: stopped; nothing is written yet, so give the same command again.\n")
 
 
 def test_resuming_what_is_not_there_is_said(folder, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("vaelib.runs.train", lambda *_: None)
+    monkeypatch.setattr("vaelib.runs.train.train", lambda *_: None)
     words = ["--out", tmp_path / "misspelt", *settings(f"dataset={folder}")]
     assert call(monkeypatch, "train", "faces32", *words, "--resume") == 0
     assert "misspelt holds no finished epoch to go on after" in capsys.readouterr().out
@@ -528,10 +531,10 @@ def test_a_killed_training_is_resumed(folder, data_root, trained, tmp_path):
     words += settings(f"dataset={folder}")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ)
     assert "epoch  1/2" in process.stdout.readline()
-    while not (tmp_path / "run" / checkpoints.RESUME).exists():
+    while not (tmp_path / "run" / runs.RESUME).exists():
         time.sleep(0.01)
     process.kill()
     process.wait()
     subprocess.run([*words, "--resume"], check=True, stdout=subprocess.DEVNULL)
-    ours, unbroken = (checkpoints.read_tensors(run / checkpoints.MODEL)[0] for run in (tmp_path / "run", trained))
+    ours, unbroken = (read_tensors(run / runs.MODEL)[0] for run in (tmp_path / "run", trained))
     assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)

@@ -7,9 +7,9 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from vaelib import flow
-from vaelib.errors import UserError
 from vaelib.flow import Flow, Velocity
 from vaelib.priors import Gaussian
+from vaelib.support.errors import UserError
 
 
 def noise(seed=0):
@@ -118,7 +118,7 @@ def test_shapes_types_and_what_samples_depend_on(fitted):
 def test_many_are_computed_in_parts(fitted, monkeypatch):
     whole = fitted.sample(10, noise())
     density = fitted.log_prob(whole)
-    monkeypatch.setattr(flow, "AT_ONCE", 4)
+    monkeypatch.setattr(flow, "MOVED_AT_ONCE", 4)
     monkeypatch.setattr(flow, "DENSITIES_AT_ONCE", 3)
     torch.testing.assert_close(fitted.sample(10, noise()), whole)
     torch.testing.assert_close(fitted.log_prob(whole), density)

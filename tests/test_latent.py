@@ -8,8 +8,8 @@ import torch
 
 from vaelib import latent
 from vaelib.data import Dataset
-from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder
+from vaelib.support.errors import UserError
 
 
 def normal(*shape, seed=0):

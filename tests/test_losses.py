@@ -9,7 +9,7 @@ import torch
 from torch import distributions
 
 from vaelib import losses
-from vaelib.errors import UserError
+from vaelib.support.errors import UserError
 
 B, SHAPE = 4, (3, 8, 8)
 PIXELS = math.prod(SHAPE)

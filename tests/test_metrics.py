@@ -11,8 +11,8 @@ from scipy import linalg
 from torch.distributions import MultivariateNormal
 
 from vaelib import losses, metrics
-from vaelib.errors import UserError
 from vaelib.models import VAE
+from vaelib.support.errors import UserError
 
 
 def noise(seed=0):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder, reparameterize
 from vaelib.priors import Gaussian
+from vaelib.support.errors import UserError
 
 MOST_LAYERS = {32: 4, 64: 5, 128: 6}  # each halves the image, down to 2 x 2
 WIDTHS = (3, 5, 2, 6, 4, 7)  # uneven, so that no two layers can be taken for each other

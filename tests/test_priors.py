@@ -8,8 +8,8 @@ from scipy import stats
 from torch.distributions import MultivariateNormal
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vaelib.errors import UserError
 from vaelib.priors import Gaussian, GaussianMixture, StandardNormal
+from vaelib.support.errors import UserError
 
 N = 50_000
 

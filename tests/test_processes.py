@@ -22,10 +22,13 @@ import torch
 from accelerate import PartialState
 from PIL import Image
 
-from vaelib import checkpoints, devices, losses, records, training
+from vaelib import losses, runs, training
 from vaelib.data import Dataset, faces
-from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder
+from vaelib.runs import checkpoints
+from vaelib.runs.train import fit as fit_run
+from vaelib.support import devices
+from vaelib.support.errors import UserError
 
 SETTINGS = {"epochs": 2, "batch_size": 16, "learning_rate": 3e-3, "warm_up_epochs": 1}
 CURVES = ["train_nll", "train_kl", "sigma", "valid_nll", "valid_kl", "valid_mse"]
@@ -55,8 +58,12 @@ def new(kind=VAE, batch_norm=True):
     return model
 
 
-def fit(model, **changes):
-    return training.fit(model, TRAIN, VALID, progress=False, **SETTINGS | changes)
+def fit(model, out=None, resume=False, **changes):
+    """Train in memory or, where `out` is given, into that folder."""
+    settings = {"progress": False} | SETTINGS | changes
+    if out is None:
+        return training.fit(model, TRAIN, VALID, **settings)
+    return fit_run(runs.Run(out), model, TRAIN, VALID, resume=resume, **settings)
 
 
 def uneven():
@@ -191,16 +198,16 @@ def test_each_process_reads_its_share_of_every_batch(found, monkeypatch):
 
 def test_one_process_writes(found):
     names = {Path(path).name for path in found[0]["writes"]}
-    assert {"pictures", "reconstructions-002.png", "history.csv", checkpoints.MODEL, checkpoints.RESUME} <= names
+    assert {"pictures", "reconstructions-002.png", "history.csv", runs.MODEL, runs.RESUME} <= names
     assert found[1]["writes"] == []
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(found, place):
-    for name in (checkpoints.MODEL, checkpoints.RESUME):
+    for name in (runs.MODEL, runs.RESUME):
         resumed, unbroken = (checkpoints.read_tensors(place / run / name)[0] for run in ("resumed", "unbroken"))
         assert resumed.keys() == unbroken.keys()
         assert all(torch.equal(resumed[key], unbroken[key]) for key in unbroken)
-    resumed, unbroken = (pd.read_csv(place / run / records.HISTORY)[CURVES] for run in ("resumed", "unbroken"))
+    resumed, unbroken = (pd.read_csv(place / run / runs.HISTORY)[CURVES] for run in ("resumed", "unbroken"))
     pd.testing.assert_frame_equal(resumed, unbroken, check_exact=True)
 
 
@@ -226,20 +233,20 @@ def train_command(place, settings):
 def test_the_command_gives_the_loss_curve_of_one_process(trained, place):
     assert trained.count("epoch  2/2") == 1  # two runs side by side would print it twice
     # On CPUs each process normalises by the statistics of its own 8 images, one process by those of all 16.
-    assert_same_curves(pd.read_csv(place / "two" / records.HISTORY), fit(new()), OWN_STATISTICS)
+    assert_same_curves(pd.read_csv(place / "two" / runs.HISTORY), fit(new()), OWN_STATISTICS)
 
 
 def test_the_command_leaves_a_whole_run(trained, place):
-    model, statistics = checkpoints.load(place / "two"), checkpoints.load_statistics(place / "two")
+    model, statistics = runs.load(place / "two").model, runs.load(place / "two").statistics
     assert model.sample(2, statistics.priors["gmm"]).isfinite().all()
     assert json.loads((place / "two" / "metrics.json").read_text())["training"]["processes"] == 2
     assert not any("partial" in path.name for path in place.rglob("*"))
 
 
 def test_the_command_resumes(trained, place):
-    before = pd.read_csv(place / "two" / records.HISTORY)
+    before = pd.read_csv(place / "two" / runs.HISTORY)
     printed = launch(place, *train_command(place, {"epochs": 3}), "--resume")
-    after = pd.read_csv(place / "two" / records.HISTORY)
+    after = pd.read_csv(place / "two" / runs.HISTORY)
     assert printed.count("epoch ") == printed.count("epoch  3/3") == 1
     assert after["epoch"].tolist() == [1, 2, 3]
     pd.testing.assert_frame_equal(after[:2], before)
@@ -249,11 +256,11 @@ def test_the_command_resumes(trained, place):
 
 
 def test_processes_that_do_not_reach_each_other_are_refused(monkeypatch):
-    devices.connect()  # alone, as Accelerate remembers from now on
+    devices.accelerator()  # alone, as Accelerate remembers from now on
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="2 processes were started and do not reach each other"):
-        devices.connect()
+        devices.accelerator()
 
 
 @pytest.fixture
@@ -268,11 +275,11 @@ def test_more_processes_than_gpus_are_refused_before_they_wait_for_each_other(mo
     monkeypatch.delenv("ACCELERATE_USE_CPU")
     monkeypatch.setattr(devices, "Accelerator", None)
     with pytest.raises(UserError, match=r"2 processes were started on 1 GPU\(s\): give --num_processes no more than"):
-        devices.connect()
+        devices.accelerator()
 
 
 def test_processes_on_cpus_are_not_counted_against_gpus(one_gpu):
-    assert devices.connect().device.type == "cpu"
+    assert devices.accelerator().device.type == "cpu"
 
 
 def test_compiling_in_several_processes_is_refused():

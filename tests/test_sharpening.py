@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from vaelib.errors import UserError
 from vaelib.sharpening import Sharpener, bands, cosines, from_cosines, power, radii, to_cosines
+from vaelib.support.errors import UserError
 
 SIZES = (32, 64, 128)
 

@@ -19,13 +19,11 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "vaelib").rglob("*.py"))
 MAX_LINES = 350
 
-# The floors are those that the docstring of the package tells the reader: "    2  data, models    the ingredients".
-FLOOR = {
-    module: int(number)
-    for number, modules in re.findall(r"^ {4}(\d)  ([a-z_]+(?:, [a-z_]+)*)  ", vaelib.__doc__, re.MULTILINE)
-    for module in modules.split(", ")
-}
-ENTRANCES = {"__init__", "__main__"}
+MODULES = {path.stem if path.is_file() else path.name for path in (ROOT / "vaelib").iterdir()}
+FILES_TO_READ = {"models", "losses", "latent", "priors", "flow", "sharpening", "metrics", "training", "cli"}
+FOLDERS = {"data", "runs", "course", "support", "shipped"}
+DOORS = {"__init__", "__main__"}  # they lead to every floor
+MOST_ARROWS = 65  # imports between rooms, each pair counted once
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -56,10 +54,21 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def modules_used(path: Path) -> set[str]:
-    """The modules of vaelib that a file imports, its own left out."""
-    names = [name.split(".") for name in imported_names(path)]
-    return {name[1] for name in names if name[0] == "vaelib" and len(name) > 1} & FLOOR.keys() - {module_of(path)}
+def room_of(name: str) -> str:
+    """The room that a dotted name belongs to: a file or folder of vaelib, or another top-level folder."""
+    top, *rest = name.split(".")
+    return f"{top}.{rest[0]}" if top == "vaelib" and rest else top
+
+
+def arrows() -> set[tuple[str, str]]:
+    """Which room imports which, outside of the tests."""
+    tops = ("vaelib", "pages", "release", "benchmarks", "notebooks")
+    found = set()
+    for path in (path for top in tops for path in (ROOT / top).rglob("*.py")):
+        own = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        used = {room_of(name) for name in imported_names(path) if name.split(".")[0] in tops}
+        found |= {(own, other) for other in used - {own, "vaelib", "vaelib.__version__"}}
+    return {(a, b) for a, b in found if a.removeprefix("vaelib.") not in DOORS}
 
 
 def public_functions(path: Path) -> Iterator[Function]:
@@ -77,16 +86,26 @@ def parameters(function: Function) -> list[ast.arg]:
     return [argument for argument in named if argument.arg not in ("self", "cls")]
 
 
-def test_every_module_has_its_floor() -> None:
-    assert {module_of(path) for path in FILES} - ENTRANCES == set(FLOOR)
+def test_who_opens_the_library_sees_nine_files_and_five_folders() -> None:
+    assert {name for name in MODULES if not name.startswith(("_", "."))} - {"py"} == FILES_TO_READ | FOLDERS
 
 
-@each_file
-def test_imports_go_down(path: Path) -> None:
-    if module_of(path) in ENTRANCES:
-        return  # the two doors of the house lead to every floor
-    own = FLOOR[module_of(path)]
-    assert {module for module in modules_used(path) if FLOOR[module] >= own} == set()
+def test_imports_go_down_and_in_no_circle() -> None:
+    """The floors stand in pyproject.toml, as contracts of import-linter, and in the docstring of the package."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert finished.returncode == 0, finished.stdout
+    assert all(re.search(rf"^    \d  .*\b{name}\b", vaelib.__doc__, re.MULTILINE) for name in FILES_TO_READ)
+
+
+def test_rooms_are_tied_by_few_arrows() -> None:
+    found = arrows()
+    assert 40 < len(found) <= MOST_ARROWS, sorted(found)
+
+
+def test_no_test_reaches_for_the_path_of_modules() -> None:
+    tricks = [path.name for path in (ROOT / "tests").rglob("*.py") if re.search(r"sys\.path|E402", path.read_text())]
+    assert [name for name in tricks if name != "test_structure.py"] == []
 
 
 @each_file
@@ -154,13 +173,13 @@ def test_modules_are_reached_by_attribute_and_by_import() -> None:
 
 
 def test_the_library_needs_no_notebook() -> None:
-    every_module = ", ".join(sorted(FLOOR))
+    every_module = ", ".join(sorted(FILES_TO_READ | FOLDERS - {"shipped"}))
     assert loaded_by(f"from vaelib import {every_module}") & {"IPython", "ipywidgets", "ipykernel"} == set()
 
 
 def test_an_unknown_module_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'trainning'"):
-        vaelib.trainning  # noqa: B018
+        vaelib.trainning
 
 
 def test_help_answers_at_once() -> None:

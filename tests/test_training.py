@@ -15,16 +15,19 @@ import pandas as pd
 import pytest
 import torch
 from accelerate import Accelerator
-from interruptions import interrupt_second
 from PIL import Image
 from torch._inductor import config as inductor
 from torch._inductor.compile_fx import compile_fx
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from vaelib import checkpoints, data, devices, losses, records, training
+from tests.interruptions import interrupt_second
+from vaelib import data, losses, runs, training
 from vaelib.data import Dataset
-from vaelib.errors import UserError
 from vaelib.models import VAE, AutoEncoder
+from vaelib.runs.train import fit as fit_run
+from vaelib.support import devices
+from vaelib.support.errors import UserError
+from vaelib.support.tensorfiles import read_tensors
 
 COLUMNS = [
     *("epoch", "train_nll", "train_kl", "sigma", "seconds", "images_per_second"),
@@ -60,8 +63,12 @@ def new(kind=VAE, seed=0):
     return kind(32, 3, (4, 8))
 
 
-def fit(model, **changes):
-    return training.fit(model, TRAIN, VALID, **SETTINGS | changes)
+def fit(model, out=None, resume=False, **changes):
+    """Train in memory or, where `out` is given, into that folder."""
+    settings = SETTINGS | changes
+    if out is None:
+        return training.fit(model, TRAIN, VALID, **settings)
+    return fit_run(runs.Run(out), model, TRAIN, VALID, resume=resume, **settings)
 
 
 def assert_equal_state(a, b):
@@ -72,8 +79,8 @@ def assert_equal_state(a, b):
 
 def assert_equal_runs(a, b):
     """The files of two runs hold the same weights, moments and history."""
-    for name in (checkpoints.MODEL, checkpoints.RESUME):
-        (tensors_a, about_a), (tensors_b, about_b) = (checkpoints.read_tensors(run / name) for run in (a, b))
+    for name in (runs.MODEL, runs.RESUME):
+        (tensors_a, about_a), (tensors_b, about_b) = (read_tensors(run / name) for run in (a, b))
         assert_equal_state(tensors_a, tensors_b)
         histories = [pd.DataFrame(about.get("history", [])) for about in (about_a, about_b)]
         pd.testing.assert_frame_equal(*(h.drop(columns=CLOCK, errors="ignore") for h in histories), check_exact=True)
@@ -81,7 +88,7 @@ def assert_equal_runs(a, b):
 
 
 def written_history(run):
-    return pd.read_csv(run / records.HISTORY)
+    return pd.read_csv(run / runs.HISTORY)
 
 
 def assert_same_history(a, b):
@@ -120,9 +127,9 @@ def test_the_files_of_a_run(unbroken):
     shown = {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2, 3)}
     files = {"model.safetensors", "resume.safetensors", "history.csv", "training.gif", "pictures/originals.png"}
     assert names == files | shown
-    assert_equal_state(checkpoints.load(run).state_dict(), model.state_dict())
+    assert_equal_state(runs.load(run).model.state_dict(), model.state_dict())
     pd.testing.assert_frame_equal(written_history(run), history, rtol=1e-12)  # pandas 3 reads all but the last bit
-    with Image.open(run / records.ANIMATION) as gif:
+    with Image.open(run / runs.ANIMATION) as gif:
         assert gif.n_frames == 3
 
 
@@ -311,7 +318,7 @@ def test_the_moving_average_is_what_is_left_in_the_model_and_in_its_file(tmp_pat
                 average = 0.8 * average + 0.2 * state[key]
             torch.testing.assert_close(value, average, rtol=1e-5, atol=1e-6)
             assert not torch.allclose(value, seen[-1][key], rtol=1e-5, atol=1e-6), key
-    assert_equal_state(checkpoints.load(tmp_path).state_dict(), model.state_dict())
+    assert_equal_state(runs.load(tmp_path).model.state_dict(), model.state_dict())
     judged = training.validate(model, data.loader(VALID, 8), training.Settings(batch_size=8), Accelerator(), 0.2)
     assert judged["valid_mse"] == pytest.approx(history["valid_mse"].iloc[-1], rel=1e-6)
 
@@ -340,7 +347,7 @@ def test_compiled_steps_compute_the_same_and_resume_bit_for_bit(tmp_path, monkey
     history = fit(new(), out=whole, compile=True)
     assert len(graphs) == 2  # that of the trial, and one for all steps of training
     pd.testing.assert_frame_equal(history.drop(columns=CLOCK), unbroken[2].drop(columns=CLOCK), rtol=1e-3)
-    assert checkpoints.load(whole).state_dict().keys() == new().state_dict().keys()
+    assert runs.load(whole).model.state_dict().keys() == new().state_dict().keys()
     break_off(monkeypatch, "validate", broken, compile=True)
     fit(new(seed=99), out=broken, compile=True, resume=True)
     assert_equal_runs(broken, whole)
@@ -391,8 +398,8 @@ def test_a_nan_stops_the_run_and_leaves_the_files_of_the_epoch_before(tmp_path, 
     with pytest.raises(UserError, match=r"stopped being a finite number in epoch 2: .*learning_rate"):
         fit(new(), out=tmp_path, likelihood=breaking)
     assert written_history(tmp_path)["epoch"].tolist() == [1]
-    assert len(checkpoints.read_tensors(tmp_path / checkpoints.RESUME)[1]["history"]) == 1
-    assert all(value.isfinite().all() for value in checkpoints.load(tmp_path).state_dict().values())
+    assert len(read_tensors(tmp_path / runs.RESUME)[1]["history"]) == 1
+    assert all(value.isfinite().all() for value in runs.load(tmp_path).model.state_dict().values())
 
 
 @pytest.mark.parametrize("likelihood", [losses.Bernoulli(), losses.Gaussian(0.2), losses.OptimalGaussian()])
@@ -461,7 +468,7 @@ def test_a_run_with_a_moving_average_resumes_bit_for_bit(tmp_path, monkeypatch):
     resumed = new(seed=99)
     fit(resumed, out=broken, ema=0.8, resume=True)
     assert_equal_runs(broken, whole)
-    assert_equal_state(resumed.state_dict(), checkpoints.load(whole).state_dict())
+    assert_equal_state(resumed.state_dict(), runs.load(whole).model.state_dict())
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.0, 0.8), (0.8, 0.0)])
@@ -474,8 +481,7 @@ def test_a_moving_average_cannot_begin_or_end_within_a_run(tmp_path, before, aft
 
 KILLED = """
     import os, signal, sys
-    sys.path.insert(0, sys.argv[1])
-    from test_training import fit, losses, new, torch, training, STEPS
+    from tests.test_training import fit, losses, new, torch, training, STEPS
 
     def kill():
         os.kill(os.getpid(), signal.SIGKILL)
@@ -485,24 +491,24 @@ KILLED = """
 
     def replace(partial, path):
         written.append(path)
-        return kill() if sys.argv[3] in str(path) and str(path) in map(str, written[:-1]) else rename(partial, path)
+        return kill() if sys.argv[2] in str(path) and str(path) in map(str, written[:-1]) else rename(partial, path)
 
     torch.set_num_threads(1)
     rising, rename, written = losses.warm_up, os.replace, []
-    if sys.argv[3] == "step":
+    if sys.argv[2] == "step":
         losses.warm_up = warm_up
     else:
         os.replace = replace
-    fit(new(), out=sys.argv[2])
+    fit(new(), out=sys.argv[1])
 """
 
 
 @pytest.mark.parametrize("moment", ["step", "resume.safetensors"])
 def test_a_killed_run_resumes_to_the_same_end(tmp_path, request, unbroken, moment):
     """Killed with SIGKILL in epoch 2: between two steps, or with its checkpoint written and not yet renamed."""
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(request.path.parent), str(tmp_path), moment]
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), moment]
     assert subprocess.run(command, cwd=request.config.rootpath).returncode == -signal.SIGKILL
-    assert len(checkpoints.read_tensors(tmp_path / checkpoints.RESUME)[1]["history"]) == 1
+    assert len(read_tensors(tmp_path / runs.RESUME)[1]["history"]) == 1
     fit(new(seed=99), out=tmp_path, resume=True)
     assert_equal_runs(tmp_path, unbroken[0])
 
@@ -513,7 +519,7 @@ def test_a_run_that_never_finished_an_epoch_starts_again(tmp_path, unbroken):
 
 
 def test_resuming_a_finished_run_trains_no_more(tmp_path, unbroken, monkeypatch):
-    monkeypatch.setattr(training, "train_epoch", None)
+    monkeypatch.setattr(training.Training, "train_epoch", None)
     model = new(seed=99)
     history = fit(model, out=unbroken[0], resume=True)
     pd.testing.assert_frame_equal(history, unbroken[2])
@@ -522,14 +528,14 @@ def test_resuming_a_finished_run_trains_no_more(tmp_path, unbroken, monkeypatch)
 
 def test_a_run_whose_pictures_were_removed_resumes_and_animates_the_new_ones(tmp_path):
     fit(new(), out=tmp_path, epochs=1)
-    shutil.rmtree(tmp_path / records.PICTURES)
+    shutil.rmtree(tmp_path / runs.PICTURES)
     fit(new(), out=tmp_path, resume=True, epochs=3)
-    with Image.open(tmp_path / records.ANIMATION) as animation:
+    with Image.open(tmp_path / runs.ANIMATION) as animation:
         assert animation.n_frames == 2
 
 
 def test_resuming_another_architecture_is_refused_and_changes_no_file(unbroken):
-    before = (unbroken[0] / checkpoints.RESUME).read_bytes()
+    before = (unbroken[0] / runs.RESUME).read_bytes()
     with pytest.raises(UserError, match="belongs to another architecture"):
         fit(VAE(32, 4, (4, 8)), out=unbroken[0], resume=True)
-    assert (unbroken[0] / checkpoints.RESUME).read_bytes() == before
+    assert (unbroken[0] / runs.RESUME).read_bytes() == before

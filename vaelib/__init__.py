@@ -1,19 +1,15 @@
 """The library of the course *From Autoencoders to Variational Autoencoders*.
 
-Read it from the ground floor up; a module imports only from the floors below its own:
+Nine files to read, and five folders. A module imports only from the floors below its own:
 
-    0  errors                                           what a user can get wrong
-    1  files, devices                                   writing without ever leaving half a file; the hardware
-    2  data, models, losses, images, tensorfiles        the ingredients
-    3  latent, metrics, editing, inception              what is done with codes, and how well; another's features
-    3  priors, flow, sharpening                         fitted after training: densities of codes, gains of pixels
-    3  experiments, records, tables                     settings by name; pictures of a run; its figures as text
-    4  checkpoints, comparison                          a model and what belongs to it, on disk; sets of images compared
-    5  training                                         the loop
-    6  attributes                                       the network that judges faces
-    7  evaluation                                       the figures of a trained model
-    8  runs, demos, plotting, claims                    a run from start to end; what it can show; figures; claims
-    9  exercises, widgets, cli                          what a person answers, moves and types
+    0  support                                    errors, files, devices, pictures: it knows nothing of the rest
+    1  data, models, losses, sharpening           images to learn from; the networks; the terms of the ELBO; a filter
+    2  latent, priors, flow, metrics              what is done with codes; densities of codes; how good a model is
+    3  training                                   the settings and the loop
+    4  runs                                       all that belongs to the folder of a run
+    5  course, cli                                what only the chapters use; what a person types
+
+`shipped/` holds the weights and the records of the models that the course shows.
 
 A module is imported when it is first used, so that `import vaelib` and `vaelib --help` do not wait for torch.
 """

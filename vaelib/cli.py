@@ -11,14 +11,18 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import __version__
-from .errors import UserError
-from .files import require_folder_of
+from .support.errors import UserError, run_program
+from .support.files import require_folder_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from .runs import Run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -39,7 +43,7 @@ class Method(StrEnum):
     lerp = "lerp"
 
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
 Root = Annotated[Path | None, typer.Option(help="Where the data are; VAELIB_DATA if this is not given.")]
 Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Do not sharpen: show what the decoder itself has painted.")]
@@ -48,11 +52,7 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to wri
 
 def main() -> None:
     """Run the command line; an error that the user can fix ends in one sentence and exit status 2."""
-    try:
-        app()
-    except UserError as error:
-        print(f"vaelib: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_program("vaelib", app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,27 +102,28 @@ def train(
     root: Root = None,
 ) -> None:
     """Train an experiment. Its folder gets the model, history, pictures of every epoch, statistics and metrics."""
-    from . import checkpoints, runs
+    from . import runs
+    from .runs import train
 
-    settings, run = runs.start(experiment, set_ or [], out, resume)
+    settings, run = train.start(experiment, set_ or [], out, resume)
     speaks = os.environ.get("RANK", "0") == "0"  # one process speaks for all
-    if speaks and resume and not (run / checkpoints.RESUME).is_file():
+    if speaks and resume and not run.has(runs.RESUME):
         print(f"{run} holds no finished epoch to go on after: training starts at the first.")
     try:
-        runs.train(settings, run, root, resume)
+        train.train(settings, run, root, resume)
     except KeyboardInterrupt:
         if speaks:
             print(f"\nvaelib: stopped; {_way_on(experiment, run, out)}.", file=sys.stderr)
         sys.exit(130)
     if speaks:
-        print(f"{run} is trained: look at {run / 'training.gif'}, or draw from it by `vaelib generate {run}`.")
+        print(f"{run} is trained: look at {run.path(runs.ANIMATION)}, or draw from it by `vaelib generate {run}`.")
 
 
-def _way_on(experiment: str, run: Path, out: Path | None) -> str:
+def _way_on(experiment: str, run: Run, out: Path | None) -> str:
     """How to go on with a stopped training: by its folder, once the settings have been written there."""
-    from .experiments import CONFIG
+    from .runs import CONFIG
 
-    if not (run / CONFIG).is_file():
+    if not run.has(CONFIG):
         return "nothing is written yet, so give the same command again"
     return f"go on by `vaelib train {experiment}{f' --out {out}' if out else ''} --resume`"
 
@@ -130,18 +131,16 @@ def _way_on(experiment: str, run: Path, out: Path | None) -> str:
 @app.command()
 def experiments() -> None:
     """List the experiments. Each with settings, recorded results, and whether its weights are shipped."""
-    from . import checkpoints
-    from . import experiments as known
+    from .runs import experiments as known
+    from .runs import report
 
-    shipped = checkpoints.shipped()
     for name in known.names():
-        weights = f"shipped: `vaelib generate {name}`" if name in shipped else f"not shipped: `vaelib train {name}`"
-        print("\n  ".join([name, *known.describe(name), f"weights: {weights}"]), end="\n\n")
+        print(report.experiment(name), end="\n\n")
 
 
 @app.command()
 def generate(
-    run: Run,
+    run: RunName,
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or what was fitted to the codes.")] = Prior.gmm,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same images.")] = 0,
@@ -149,24 +148,28 @@ def generate(
     output: Output = Path("samples.png"),
 ) -> None:
     """Draw new images from a prior."""
-    _draw(output, lambda demos: demos.samples(run, n, prior.value, seed, plain))
+    from .runs import pictures
+
+    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, plain))
 
 
 @app.command()
 def reconstruct(
-    run: Run,
+    run: RunName,
     image: Images = None,
     plain: Plain = False,
     output: Output = Path("reconstructions.png"),
     root: Root = None,
 ) -> None:
     """Show images above their reconstructions."""
-    _draw(output, lambda demos: demos.reconstructions(run, image, root, plain))
+    from .runs import pictures
+
+    _draw(run, output, lambda shown: pictures.reconstructions(shown, image, root, plain))
 
 
 @app.command()
 def interpolate(
-    run: Run,
+    run: RunName,
     ends: Annotated[
         list[Path] | None, typer.Argument(metavar="[A B]", help="Two images; held-out pairs by default.")
     ] = None,
@@ -177,15 +180,17 @@ def interpolate(
     root: Root = None,
 ) -> None:
     """Walk from image to image in latent space. An output that ends in .gif becomes an animation."""
+    from .runs import pictures
+
     if output.suffix.lower() == ".gif":
-        _draw(output, lambda demos: demos.animated_interpolation(run, ends, steps, method.value, root, plain))
+        _draw(run, output, lambda shown: pictures.animated_interpolation(shown, ends, steps, method.value, root, plain))
     else:
-        _draw(output, lambda demos: demos.interpolation(run, ends, steps, method.value, root, plain))
+        _draw(run, output, lambda shown: pictures.interpolation(shown, ends, steps, method.value, root, plain))
 
 
 @app.command()
 def manipulate(
-    run: Run,
+    run: RunName,
     image: Images = None,
     attribute: Annotated[str, typer.Option(help="For example Smiling or Eyeglasses.")] = "Smiling",
     strengths: Annotated[str, typer.Option(help="Multiples of the attribute's direction.")] = "-3,-2,-1,0,1,2,3",
@@ -194,13 +199,15 @@ def manipulate(
     root: Root = None,
 ) -> None:
     """Add an attribute, or take it away. One row per image, one column per strength."""
+    from .runs import pictures
+
     multiples = _numbers(strengths)
-    _draw(output, lambda demos: demos.manipulation(run, image, attribute, multiples, root, plain))
+    _draw(run, output, lambda shown: pictures.manipulation(shown, image, attribute, multiples, root, plain))
 
 
 @app.command()
 def evaluate(
-    run: Run,
+    run: RunName,
     dataset: Annotated[str | None, typer.Option(help="Another dataset than the run's own.")] = None,
     root: Root = None,
     inception: Annotated[
@@ -208,23 +215,28 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a run on held-out images. Prints a table and writes the run's metrics.json, but to no shipped record."""
-    from . import runs, tables
+    from . import runs
+    from .runs import evaluation, report
 
-    figures = runs.evaluate_run(run, dataset, root, inception)
-    print(tables.evaluation(figures))
+    measured = runs.load(run)
+    metrics = evaluation.evaluate_run(measured, dataset, root, inception)
+    print(report.evaluation(metrics))
     if Path(run).is_dir():  # after the table, which is not to be lost if writing is refused
-        runs.write_metrics(run, {f"evaluation on {dataset}" if dataset else "evaluation": figures})
+        measured.write_metrics({f"evaluation on {dataset}" if dataset else "evaluation": metrics})
 
 
-def _draw(output: Path, make: Callable[[ModuleType], object]) -> None:
-    """Write what `make` gets out of `vaelib.demos`, which is imported here: a picture, or a list of them, animated."""
+def _draw(run: str, output: Path, make: Callable[[Run], Image | list[Image]]) -> None:
+    """Write what `make` shows of a run: a picture, or a list of them as an animation."""
     require_folder_of(output)
-    from . import demos, images
+    from . import runs
+    from .support import images
 
     images.require_picture_name(output)
-    made = make(demos)
-    save = images.save_gif if isinstance(made, list) else images.save
-    save(made, output)
+    made = make(runs.load(run))
+    if isinstance(made, list):
+        images.save_gif(made, output)
+    else:
+        images.save(made, output)
     print(output)
 
 

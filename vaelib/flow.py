@@ -16,17 +16,17 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 from torch.func import jacrev, vmap
-from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import trange  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
-from .errors import UserError
 from .models import reparameterize
+from .support.errors import UserError
+from .support.schedule import set_learning_rate
 
 FREQUENCIES = 32  # of the sines and cosines that tell the network the time
 BATCH = 512  # codes in a step of training
 LEARNING_RATE = 1e-3  # at its peak
 SOLVER_STEPS = 25  # from noise to codes, and back
-AT_ONCE = 4096  # points moved together
+MOVED_AT_ONCE = 4096  # points moved together
 MATCHING_DRAWS = 4096  # samples whose mean and spread are compared with those of the codes: 1 % is seen
 DENSITIES_AT_ONCE = 64  # each takes a Jacobian, latent_dim times the work and the memory of a velocity
 SMALLEST_STD = 1e-6  # a dimension that says nothing has none to divide by
@@ -43,8 +43,9 @@ class Velocity(nn.Module):
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
             for _ in range(blocks)
         )
-        self.outlet = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, latent_dim))
-        nn.init.zeros_(self.outlet[1].weight)  # it starts nearly at rest
+        last = nn.Linear(width, latent_dim)
+        nn.init.zeros_(last.weight)  # it starts nearly at rest
+        self.outlet = nn.Sequential(nn.LayerNorm(width), last)
 
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
         """dz/dt, (B, latent_dim)."""
@@ -99,22 +100,20 @@ class Flow:
         noise = torch.Generator(mu.device).manual_seed(self.seed)
         fused = mu.device.type in ("cpu", "cuda")  # one call per step: networks this small wait for Python
         optimizer = torch.optim.AdamW(self.velocity.parameters(), LEARNING_RATE, weight_decay=0.01, fused=fused)
-        # Of 10 steps a tenth to rise in would be none: torch divides by it.
-        schedule = OneCycleLR(optimizer, LEARNING_RATE, max(self.steps, 11), pct_start=0.1, cycle_momentum=False)
-        for _ in trange(self.steps, desc="flow", leave=False, disable=None if progress else True):
+        for step in trange(self.steps, desc="flow", leave=False, disable=None if progress else True):
+            set_learning_rate(optimizer, LEARNING_RATE, step / self.steps)
             chosen = torch.randint(len(mu), (BATCH,), generator=noise, device=mu.device)
             z = mu[chosen] if logvar is None else reparameterize(mu[chosen], logvar[chosen], noise)
             loss = matching_loss(self.velocity, (z - self.mean) / self.std, noise)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            schedule.step()
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n independent draws, (n, latent_dim): noise, moved from t = 0 to 1."""
         noise = torch.randn(n, len(self.mean), generator=generator)
-        moved = [heun(self._moved, z, 0.0, 1.0) for z in noise.split(AT_ONCE)]
+        moved = [heun(self._moved, z, 0.0, 1.0) for z in noise.split(MOVED_AT_ONCE)]
         return self.mean + self.std * torch.cat(moved)
 
     @torch.no_grad()

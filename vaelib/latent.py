@@ -1,6 +1,8 @@
-"""Latent space: encoding a data set, walking between two points, and the direction of an attribute."""
+"""Latent space: encoding a dataset, decoding samples, the path between two points, the direction of an attribute."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -8,15 +10,19 @@ from torch.nn.functional import normalize
 from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
 from . import data
-from .errors import UserError, unknown
-from .models import AutoEncoder, LatentModel
+from .models import AutoEncoder, LatentModel, Prior
+from .support.errors import UserError, unknown
 
 PARALLEL = 1e-4  # radians: below this angle slerp divides by almost zero, and lerp is the same line
 
 
 @torch.no_grad()
 def encode_dataset(
-    model: LatentModel, ds: data.Dataset, batch_size: int = 256, progress: bool = False, mirrored: bool = False
+    model: LatentModel,
+    ds: data.Dataset,
+    batch_size: int = data.BATCH_SIZE,
+    progress: bool = False,
+    mirrored: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """The posteriors of every image of `ds`: mu and logvar, (N, latent_dim) each, on the CPU.
 
@@ -33,6 +39,28 @@ def encode_dataset(
         return torch.cat(encoded).cpu(), None
     mu, logvar = (torch.cat(parts).cpu() for parts in zip(*encoded, strict=True))
     return mu, logvar
+
+
+@torch.no_grad()
+def reconstruct_all(model: LatentModel, ds: data.Dataset, progress: bool = False) -> Tensor:
+    """The deterministic reconstruction of every image of `ds`: (N, 3, H, W) in [0, 1], on the CPU."""
+    return torch.cat([model.reconstruct(x).cpu() for x in _bar(batches(model, ds), "reconstructions", progress)])
+
+
+def sample_all(model: LatentModel, n: int, prior: Prior, seed: int = 0, progress: bool = False) -> Tensor:
+    """n samples from `prior`, decoded 256 at a time: (n, 3, H, W) in [0, 1], on the CPU."""
+    noise = torch.Generator().manual_seed(seed)
+    starts = _bar(range(0, n, data.BATCH_SIZE), "samples", progress)
+    return torch.cat([model.sample(min(data.BATCH_SIZE, n - start), prior, noise).cpu() for start in starts])
+
+
+def batches(model: LatentModel, ds: data.Dataset) -> data.Loader:
+    """The images of `ds` in order, on the model's device."""
+    return data.loader(ds, data.BATCH_SIZE, device=model.device)
+
+
+def _bar(parts: Iterable, title: str, progress: bool) -> Iterable:
+    return tqdm(parts, title, leave=False, unit="batch", disable=None if progress else True)
 
 
 def interpolate(z0: Tensor, z1: Tensor, steps: int, method: str = "slerp") -> Tensor:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from .errors import UserError, unknown
+from .support.errors import UserError, unknown
 
 SMALLEST_SIGMA = 1e-3  # a quarter of a grey level: below it a density of 8-bit pixels means nothing
 
 
 class Likelihood(Protocol):
     """A density p(x | z) of images, given the decoder's output x_hat."""
+
+    name: ClassVar[str]  # in experiment files
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats."""
@@ -36,6 +38,8 @@ class Bernoulli:
     For pixels strictly between 0 and 1 this is not a normalised density, so its nats cannot be compared with those
     of a Gaussian (Loaiza-Ganem & Cunningham 2019).
     """
+
+    name: ClassVar[str] = "bernoulli"
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
@@ -52,6 +56,7 @@ class Gaussian:
     With sigma² = 1/2 the nll is the sum of squared errors plus a constant: the loss of most published code.
     """
 
+    name: ClassVar[str] = "gaussian"
     sigma: float
 
     def __post_init__(self):
@@ -61,7 +66,7 @@ class Gaussian:
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
         sigma = torch.as_tensor(self.sigma, dtype=x_hat.dtype, device=x_hat.device)
-        return _gaussian_nll(squared_error(x, x_hat), sigma, _values(x))
+        return gaussian_nll(squared_error(x, x_hat), sigma, _values(x))
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,12 @@ class OptimalGaussian:
     so needs no weight between the two terms of the ELBO (Rybkin, Daniilidis & Levine 2021; chapter 04).
     """
 
+    name: ClassVar[str] = "optimal-gaussian"
+
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
         error = squared_error(x, x_hat)  # taken once: on a CPU each pass over the pixels costs time
-        return _gaussian_nll(error, _root_mean(error, _values(x)), _values(x))
+        return gaussian_nll(error, _root_mean(error, _values(x)), _values(x))
 
     def sigma(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """The root-mean-square error of the batch, a scalar in units of pixels in [0, 1]."""
@@ -86,16 +93,18 @@ class OptimalGaussian:
         return Gaussian(self.sigma(x, x_hat).item())
 
 
-LIKELIHOODS = ("bernoulli", "gaussian", "optimal-gaussian")
+LIKELIHOODS = {likelihood.name: likelihood for likelihood in (Bernoulli, Gaussian, OptimalGaussian)}
 
 
-def likelihood_named(name: str, sigma: float | None = None) -> Likelihood:
+def likelihood_named(name: str = OptimalGaussian.name, sigma: float | None = None) -> Likelihood:
     """The likelihood that an experiment file names; only "gaussian" takes a `sigma`, and needs it."""
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
-    if (name == "gaussian") != (sigma is not None):
+    if (name == Gaussian.name) != (sigma is not None):
         raise UserError(f"The likelihood is {name} and sigma is {sigma}: set sigma for gaussian, and only for it.")
-    return {"bernoulli": Bernoulli, "optimal-gaussian": OptimalGaussian}[name]() if sigma is None else Gaussian(sigma)
+    if sigma is not None:
+        return Gaussian(sigma)
+    return Bernoulli() if name == Bernoulli.name else OptimalGaussian()
 
 
 def nll(x: Tensor, x_hat: Tensor, likelihood: Likelihood) -> Tensor:
@@ -142,7 +151,8 @@ def _root_mean(error: Tensor, values: int) -> Tensor:
     return (error.detach().mean() / values).sqrt().clamp(min=SMALLEST_SIGMA)
 
 
-def _gaussian_nll(error: Tensor, sigma: Tensor, values: int) -> Tensor:
+def gaussian_nll(error: Tensor, sigma: Tensor, values: int) -> Tensor:
+    """-log N(x; x_hat, sigma² I), (B,) nats, from squared errors (B,), each a sum over `values` numbers."""
     return 0.5 * error / sigma**2 + values * (sigma.log() + 0.5 * math.log(2 * math.pi))
 
 

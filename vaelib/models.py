@@ -8,14 +8,15 @@ Shapes: B images in a batch, 3 colours, H = W = `image_size` pixels a side.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .errors import UserError
+from .support.errors import UserError
 
 IMAGE_SIZES = (32, 64, 128)
 SMALLEST_MAP = 2  # pixels a side of the last feature map: batch normalisation needs more than one
@@ -74,7 +75,7 @@ class Decoder(nn.Sequential):
         return torch.sigmoid(super().forward(z).float())
 
 
-class LatentModel(nn.Module):
+class LatentModel(nn.Module, ABC):
     """What the two models share: the layers, decoding and sampling."""
 
     encoder_outputs_per_latent: int
@@ -99,6 +100,14 @@ class LatentModel(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Latent vectors z (B, latent_dim) to images x_hat (B, 3, H, W) in [0, 1]."""
         return self.decoder(z)
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Any:
+        """Images x (B, 3, H, W) in [0, 1] to what the model makes of them: see each model."""
+
+    @abstractmethod
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images x (B, 3, H, W) to their deterministic reconstructions, of the same shape."""
 
     @torch.no_grad()
     def sample(self, n: int, prior: Prior | None = None, generator: torch.Generator | None = None) -> Tensor:
@@ -168,4 +177,12 @@ def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None
     mu, logvar and the result are (B, latent_dim). Kingma & Welling 2014, section 2.4; chapter 03.
     """
     epsilon = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
+    return at_noise(mu, logvar, epsilon)
+
+
+def at_noise(mu: Tensor, logvar: Tensor, epsilon: Tensor) -> Tensor:
+    """The points mu + sigma · epsilon of the posteriors, for draws epsilon of N(0, I); all are (B, latent_dim)."""
     return mu + torch.exp(0.5 * logvar) * epsilon
+
+
+MODELS = {"VAE": VAE, "AutoEncoder": AutoEncoder}  # by the names that experiments use

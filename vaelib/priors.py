@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from .errors import UserError
 from .models import reparameterize
+from .support.errors import UserError
 
 
 class StandardNormal:

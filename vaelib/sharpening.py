@@ -17,7 +17,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from .errors import UserError
+from .support.errors import UserError
 
 AT_ONCE = 256  # images transformed together
 SMALLEST_POWER = 1e-9  # of coefficients of pixels in [0, 1]: below it is rounding, which must not be amplified
@@ -68,7 +68,8 @@ def power(images: Tensor) -> Tensor:
 
     Images, colours and directions are averaged over; `radii` says which coefficient belongs to which frequency.
     """
-    squares = sum(to_cosines(part).double().square().sum((0, 1)) for part in images.split(AT_ONCE))
+    sums = [to_cosines(part).double().square().sum((0, 1)) for part in images.split(AT_ONCE)]
+    squares = torch.stack(sums).sum(0)
     band, count = radii(images.shape[-1]).flatten(), bands(images.shape[-1])
     mean = torch.zeros(count, dtype=torch.double).scatter_reduce_(
         0, band, squares.cpu().flatten(), "mean", include_self=False

@@ -1,34 +1,33 @@
 """The training loop: plain PyTorch from top to bottom, on Accelerate for devices and processes.
 
-`fit` trains a model in memory; given a folder, it also writes after every epoch all that is needed to look at the run
-and to go on with it. `accelerate launch --multi_gpu -m vaelib train ...` runs the same loop on several devices, and
-on CPUs where there is no GPU: every process computes its share of each batch, the first one writes.
+`fit` trains a model in memory; what is to happen after an epoch (`vaelib.runs` writes a folder then) is handed in.
+`accelerate launch --multi_gpu -m vaelib train ...` runs the same loop on several devices, and on CPUs where there is no
+GPU: every process computes its share of each batch, the first one writes.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import ClassVar, cast
 
 import pandas as pd
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor
-from torch.distributions import Normal
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
 
-from . import checkpoints, data, losses, records
-from .devices import PRECISIONS, autocast, compiled, connect, share_batch_statistics
-from .errors import UserError, unknown
-from .models import AutoEncoder, LatentModel
+from . import data, losses
+from .models import AutoEncoder, LatentModel, at_noise
+from .support import devices
+from .support.errors import UserError, unknown
+from .support.schedule import set_learning_rate
 
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for the accelerator
-RISING_SHARE = 0.1  # of all steps, in which the learning rate rises to its peak
 SEEDS = 2**32  # those below leave room in 64 bits for the streams that are derived from them
 
 
@@ -42,12 +41,12 @@ class Settings:
     `compile` has torch.compile write kernels for the steps of training, in one process alone.
     """
 
-    epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 1e-3
     likelihood: losses.Likelihood = field(default_factory=losses.OptimalGaussian)
     beta: float = 1.0
     warm_up_epochs: int = 0
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 1e-3
     precision: str = "float32"
     flip: bool = False
     ema: float = 0.0
@@ -65,8 +64,8 @@ class Settings:
             raise UserError(f"ema is {self.ema}: it must be 0 (no moving average) or more, and below 1.")
         if not 0 <= self.seed < SEEDS:
             raise UserError(f"seed is {self.seed}: it must be a number from 0 to {SEEDS - 1}.")
-        if self.precision not in PRECISIONS:
-            raise unknown("precision", self.precision, PRECISIONS)
+        if self.precision not in devices.PRECISIONS:
+            raise unknown("precision", self.precision, devices.PRECISIONS)
 
 
 def fit(
@@ -74,8 +73,8 @@ def fit(
     train: data.Dataset,
     valid: data.Dataset,
     *,
-    out: str | Path | None = None,
-    resume: bool = False,
+    resume: Callable[[Training], None] | None = None,
+    after_epoch: Callable[[Training], None] | None = None,
     progress: bool = True,
     **settings,
 ) -> pd.DataFrame:
@@ -83,51 +82,106 @@ def fit(
 
     The loss of a batch is the mean over its images of nll + beta · kl (of the nll alone for an `AutoEncoder`). The
     optimiser is Adam; its learning rate rises over a tenth of the run and falls to zero along a cosine. `settings` are
-    the fields of `Settings`; with `ema` the moving average is what is validated and saved, and `model` in the end.
-    With `out`, an existing folder, every epoch writes `resume.safetensors`, `model.safetensors`, `history.csv` and
-    pictures there, and the last `training.gif`; with `resume`, training goes on after the last such epoch.
+    the fields of `Settings`; with `ema` the moving average is what is validated and kept, and `model` in the end.
+    `resume` may put an earlier state back into the `Training` before its first epoch; `after_epoch` sees it after every
+    one, in the main process alone.
 
     Columns: epoch; train_nll, train_kl, valid_nll, valid_kl in nats per image; valid_mse of pixels in [0, 1]; sigma,
-    the root-mean-square error in training, by which an optimal Gaussian judges the validation images; seconds and
+    the root-mean-square error in training, which an optimal Gaussian then uses for the validation images; seconds and
     images_per_second of the training part of the epoch.
 
-    Raises `UserError` when the loss stops being a number; what earlier epochs wrote stays.
+    Raises `UserError` when the loss stops being a number; what earlier epochs have handed to `after_epoch` stays.
     """
-    settings = Settings(**settings)
-    accelerator = connect()
-    _require_a_row_for_each(accelerator, settings)
-    model.to(accelerator.device, memory_format=torch.channels_last)
-    share_batch_statistics(model, accelerator)
-    optimizer = torch.optim.Adam(model.parameters(), fused=accelerator.device.type in ("cpu", "cuda"))
-    trained, shown = model, model
-    if settings.ema:
-        trained = WithAverage(model, settings.ema)
-        shown = trained.average.module
-        optimizer.register_step_post_hook(lambda *_: trained.average.update_parameters(model))
-    history = checkpoints.load_resume(out, trained, optimizer) if out and resume else []
-    batches = _loaders(train, valid, settings, accelerator)
-    objective = compiled(Objective(model), accelerator) if settings.compile else Objective(model)
-    objective, stepper = accelerator.prepare(objective, optimizer)
-
-    for epoch in range(len(history), settings.epochs):
-        row = {"epoch": epoch + 1}
-        noise = draws(model, settings, accelerator, epoch)
-        row |= train_epoch(objective, batches[0], noise, stepper, settings, accelerator, epoch, progress)
-        row |= validate(shown, batches[1], settings, accelerator, row["sigma"])
+    training = Training(model, train, valid, Settings(**settings), progress)
+    if resume:
+        resume(training)
+    training.prepare()
+    for epoch in range(len(training.history), training.settings.epochs):
+        row = {"epoch": epoch + 1} | training.train_epoch(epoch)
+        row |= validate(training.kept, training.valid_batches, training.settings, training.accelerator, row["sigma"])
         require_finite(row["valid_nll"] + row["valid_kl"], epoch)  # the last step of an epoch can break the weights too
-        history.append(row)
-        if accelerator.is_main_process:
-            _report(row, settings.epochs, progress)
-            if out:
-                records.write_epoch(out, shown.eval(), valid, history)
-                checkpoints.save(out, shown)
-                checkpoints.save_resume(out, trained, optimizer, history)  # last: it vouches for all the others
-    if out and accelerator.is_main_process:
-        records.write_animation(out, len(history))
-    if settings.ema:
-        model.load_state_dict(shown.state_dict())
+        training.history.append(row)
+        if training.accelerator.is_main_process:
+            training.report(row)
+            training.kept.eval()
+            if after_epoch:
+                after_epoch(training)
+    if training.kept is not model:
+        model.load_state_dict(training.kept.state_dict())
     model.eval()
-    return pd.DataFrame(history)
+    return pd.DataFrame(training.history)
+
+
+class Training:
+    """A training between two epochs: the model, the optimiser and the history, all that is needed to go on.
+
+    `model` is the one that takes steps, `kept` the one that is validated and kept: the same, or its moving average;
+    `state` is the module that holds the weights of both.
+    """
+
+    def __init__(
+        self, model: LatentModel, train: data.Dataset, valid: data.Dataset, settings: Settings, progress: bool = False
+    ):
+        self.settings, self.accelerator = settings, devices.accelerator()
+        self.progress = progress and self.accelerator.is_main_process
+        _require_a_row_for_each(self.accelerator, settings)
+        self.model = model.to(self.accelerator.device).to(memory_format=torch.channels_last)
+        devices.share_batch_statistics(model, self.accelerator)
+        self.optimizer = torch.optim.Adam(model.parameters(), fused=self.accelerator.device.type in ("cpu", "cuda"))
+        self.state: LatentModel | WithAverage = model
+        self.kept = model
+        if settings.ema:
+            self.state = averaged = WithAverage(model, settings.ema)
+            self.kept = averaged.kept
+            self.optimizer.register_step_post_hook(lambda *_: averaged.average.update_parameters(model))
+        self.train_batches, self.valid_batches = _loaders(train, valid, settings, self.accelerator)
+        self.history: list[dict] = []
+
+    def prepare(self) -> None:
+        """Make the step ready: compiled if that was asked for, its gradients shared by all processes."""
+        objective: torch.nn.Module = Objective(self.model)
+        if self.settings.compile:
+            objective = devices.compiled(objective, self.accelerator)
+        self.objective, self.stepper = self.accelerator.prepare(objective, self.optimizer)
+
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training images; its means in nats per image, and its speed."""
+        settings, accelerator, batches = self.settings, self.accelerator, self.train_batches
+        self.objective.train()
+        batches.epoch = epoch
+        likelihood = _of_whole_batches(settings, accelerator)
+        share = (
+            settings.batch_size / accelerator.num_processes
+        )  # images; the mean over processes is that over the batch
+        noise = draws(self.model, settings, accelerator, epoch)
+        totals = torch.zeros(3, device=accelerator.device)
+        started = time.perf_counter()
+        bar = tqdm(batches, f"epoch {epoch + 1}", leave=False, unit="batch", disable=None if self.progress else True)
+        for step, (x, epsilon) in enumerate(zip(bar, noise, strict=False)):
+            done = epoch * len(batches) + step
+            set_learning_rate(self.stepper, settings.learning_rate, done / (settings.epochs * len(batches)))
+            beta = losses.warm_up(done, settings.warm_up_epochs * len(batches), settings.beta)
+            self.stepper.zero_grad()
+            with devices.autocast(settings.precision, accelerator.device):
+                nll, kl, mse = (value.sum() / share for value in self.objective(x, epsilon, likelihood))
+            loss = nll + beta * kl
+            accelerator.backward(loss)
+            self.stepper.step()
+            totals += torch.stack([nll, kl, mse]).detach()
+            if step % CHECK_EVERY == 0:
+                require_finite(loss.item(), epoch)
+        nll, kl, mse = (accelerator.reduce(totals, "mean") / len(batches)).tolist()
+        require_finite(nll + kl, epoch)
+        seconds = time.perf_counter() - started
+        speed = len(batches) * settings.batch_size / seconds
+        sigma = math.sqrt(mse)
+        return {"train_nll": nll, "train_kl": kl, "sigma": sigma, "seconds": seconds, "images_per_second": speed}
+
+    def report(self, row: dict) -> None:
+        """Print the epoch's losses, without its seconds: notebooks store the line, and two runs of them must agree."""
+        losses_of_it = "  ".join(f"{key} {row[key]:.4g}" for key in ("train_nll", "train_kl", "valid_nll", "valid_kl"))
+        if self.progress:
+            print(f"epoch {row['epoch']:>2}/{self.settings.epochs}  {losses_of_it}", flush=True)
 
 
 class WithAverage(torch.nn.Module):
@@ -140,7 +194,12 @@ class WithAverage(torch.nn.Module):
     def __init__(self, model: LatentModel, decay: float):
         super().__init__()
         self.model, self.config = model, model.config
-        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.average: AveragedModel = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+    @property
+    def kept(self) -> LatentModel:
+        """The average, as a model of its own."""
+        return cast(LatentModel, self.average.module)
 
 
 class Objective(torch.nn.Module):
@@ -161,56 +220,18 @@ class Objective(torch.nn.Module):
             kl = torch.zeros(len(x), device=x.device)
         else:
             mu, logvar = self.model.encode(x)
-            x_hat = self.model.decode(mu + torch.exp(0.5 * logvar) * epsilon)
+            x_hat = self.model.decode(at_noise(mu, logvar, epsilon))
             kl = losses.kl_divergence(mu, logvar)
         return losses.nll(x, x_hat, likelihood), kl, (x - x_hat).square().flatten(1).mean(1)
-
-
-def train_epoch(
-    objective: torch.nn.Module,
-    batches: data.Loader,
-    noise: Iterator[Tensor],
-    optimizer: torch.optim.Optimizer,
-    settings: Settings,
-    accelerator: Accelerator,
-    epoch: int,
-    progress: bool,
-) -> dict[str, float]:
-    """One pass over the training images; its means in nats per image, and its speed."""
-    objective.train()
-    batches.epoch = epoch
-    likelihood = _of_whole_batches(settings, accelerator)
-    share = settings.batch_size / accelerator.num_processes  # images; the mean over processes is that over the batch
-    totals = torch.zeros(3, device=accelerator.device)
-    started = time.perf_counter()
-    bar = _bar(batches, f"epoch {epoch + 1}", progress and accelerator.is_main_process)
-    for step, (x, epsilon) in enumerate(zip(bar, noise, strict=False)):
-        done = epoch * len(batches) + step
-        set_learning_rate(optimizer, settings.learning_rate, done / (settings.epochs * len(batches)))
-        beta = losses.warm_up(done, settings.warm_up_epochs * len(batches), settings.beta)
-        optimizer.zero_grad()
-        with autocast(settings.precision, accelerator.device):
-            nll, kl, mse = (value.sum() / share for value in objective(x, epsilon, likelihood))
-        loss = nll + beta * kl
-        accelerator.backward(loss)
-        optimizer.step()
-        totals += torch.stack([nll, kl, mse]).detach()
-        if step % CHECK_EVERY == 0:
-            require_finite(loss.item(), epoch)
-    nll, kl, mse = (accelerator.reduce(totals, "mean") / len(batches)).tolist()
-    require_finite(nll + kl, epoch)
-    seconds = time.perf_counter() - started
-    speed = len(batches) * settings.batch_size / seconds
-    return {"train_nll": nll, "train_kl": kl, "sigma": math.sqrt(mse), "seconds": seconds, "images_per_second": speed}
 
 
 @torch.no_grad()
 def validate(
     model: LatentModel, batches: data.Loader, settings: Settings, accelerator: Accelerator, sigma: float
 ) -> dict[str, float]:
-    """The same means over the validation images, in evaluation mode; an optimal Gaussian is held at `sigma`.
+    """The means of nll and kl in nats, and of the squared error, over the validation images, in evaluation mode.
 
-    A sigma fitted to the images that it judges would flatter them.
+    An optimal Gaussian is held at `sigma`: one fitted to the images that it is used for would flatter them.
     """
     broadcast(list(model.buffers()))  # batch normalisation's statistics, where each process has gathered its own
     objective = Objective(model).eval()
@@ -220,7 +241,7 @@ def validate(
     totals = torch.zeros(4, device=accelerator.device)
     noise = draws(model, settings, accelerator, -1)  # the same after every epoch
     for x, epsilon in zip(batches, noise, strict=False):
-        with autocast(settings.precision, accelerator.device):
+        with devices.autocast(settings.precision, accelerator.device):
             nll, kl, mse = objective(x, epsilon[: len(x)], likelihood)
         totals += torch.stack([nll.sum(), kl.sum(), mse.sum(), torch.ones_like(mse).sum()])
     nll, kl, mse, images = accelerator.reduce(totals, "sum").tolist()
@@ -243,26 +264,16 @@ def draws(model: LatentModel, settings: Settings, accelerator: Accelerator, epoc
 class SharedOptimalGaussian:
     """`losses.OptimalGaussian` where processes share batches of `batch_size`: sigma is that of the whole batch."""
 
+    name: ClassVar[str] = "optimal-gaussian"
     accelerator: Accelerator
     batch_size: int
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image of this process, (B,) nats, summed over pixels and channels."""
-        error = losses.squared_error(x, x_hat).detach().sum() / (self.batch_size * x[0].numel())
-        sigma = self.accelerator.reduce(error, "sum").sqrt().clamp(min=losses.SMALLEST_SIGMA)
-        return -Normal(x_hat, sigma, validate_args=False).log_prob(x).flatten(1).sum(1)
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:
-    """Follow the schedule: a straight rise to `peak`, then half a cosine to zero; `done` in [0, 1] is the share done.
-
-    It is the one cycle of Smith & Topin 2017, falling along the cosine of Loshchilov & Hutter 2017. It depends on
-    nothing but `done`, so a resumed run needs no memory of it.
-    """
-    rising = done / RISING_SHARE
-    falling = 0.5 * (1 + math.cos(math.pi * (done - RISING_SHARE) / (1 - RISING_SHARE)))
-    for group in optimizer.param_groups:
-        group["lr"] = peak * (max(rising, 0.01) if done < RISING_SHARE else falling)
+        error = losses.squared_error(x, x_hat)  # (B,)
+        mean = error.detach().sum() / (self.batch_size * x[0].numel())
+        sigma = self.accelerator.reduce(mean, "sum").sqrt().clamp(min=losses.SMALLEST_SIGMA)
+        return losses.gaussian_nll(error, sigma, x[0].numel())
 
 
 def require_finite(loss: float, epoch: int) -> None:
@@ -295,14 +306,3 @@ def _of_whole_batches(settings: Settings, accelerator: Accelerator) -> losses.Li
     if accelerator.num_processes > 1 and isinstance(settings.likelihood, losses.OptimalGaussian):
         return SharedOptimalGaussian(accelerator, settings.batch_size)
     return settings.likelihood
-
-
-def _bar(batches: data.Loader, title: str, progress: bool) -> Iterable[Tensor]:
-    return tqdm(batches, title, leave=False, unit="batch", disable=None if progress else True)
-
-
-def _report(row: dict, epochs: int, progress: bool) -> None:
-    # No clock in this line: notebooks store it, and two runs of them must agree.
-    figures = "  ".join(f"{key} {row[key]:.4g}" for key in ("train_nll", "train_kl", "valid_nll", "valid_kl"))
-    if progress:
-        print(f"epoch {row['epoch']:>2}/{epochs}  {figures}", flush=True)

@@ -2,6 +2,17 @@
 
 from .catalogue import NAMES, default_root, is_prepared, load, prepare
 from .dataset import Dataset
-from .loader import Loader, loader
+from .loader import BATCH_SIZE, Loader, all_images, loader
 
-__all__ = ["NAMES", "Dataset", "Loader", "default_root", "is_prepared", "load", "loader", "prepare"]
+__all__ = [
+    "BATCH_SIZE",
+    "NAMES",
+    "Dataset",
+    "Loader",
+    "all_images",
+    "default_root",
+    "is_prepared",
+    "load",
+    "loader",
+    "prepare",
+]

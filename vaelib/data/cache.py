@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ..files import explained_disk_errors, make_folder
+from ..support.files import disk_errors_as_user_error, make_folder
 from .parallel import progress_bar, report
 from .sources import Stamp, changed
 
@@ -41,7 +41,7 @@ class Contents:
     """What a preparation is to write: `sum(counts.values())` planned examples, those of train, then valid, then test.
 
     `batches` yields pairs in order: uint8 images (n, 3, size, size), and the n planned rows that they belong to. A row
-    that is not among them could not be decoded; whoever yields appends it to `skipped`. `attributes` and `factors` have
+    that is not among them could not be decoded: `skipped` names it by then. `attributes` and `factors` have
     a line for each planned row and are read after the last batch. `facts` go into index.json; `notes` are told to the
     person at the keyboard.
     """
@@ -66,7 +66,7 @@ def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, versi
     `version` is that of the program that rendered the images, where one did. Raises `UserError` when the folder cannot
     be written or the disk is full; nothing is left behind then.
     """
-    with explained_disk_errors(folder):
+    with disk_errors_as_user_error(folder):
         index, _ = _look(folder, version)
         return index or _ensure_locked(folder, contents, progress, version)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .. import errors
+from ..support import errors
 from . import cache, celeba, cifar10, folder
 from .dataset import Dataset
 
@@ -127,10 +127,10 @@ def _maker(name: str, root: Path, size: int):
         return partial(celeba.contents, root, size), ""
     if name == "cifar10":
         return partial(cifar10.contents, root, size), ""
-    from . import embedded
+    from . import synthetic
 
-    contents = {"faces": embedded.face_contents, "objects": embedded.object_contents}[name]
-    return partial(contents, size), embedded.version(name)
+    contents = {"faces": synthetic.face_contents, "objects": synthetic.object_contents}[name]
+    return partial(contents, size), synthetic.version(name)
 
 
 def _require_images(index: dict, split: str) -> None:

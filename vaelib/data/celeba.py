@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..errors import UserError
+from ..support.errors import UserError
 from .cache import SPLITS, Contents
-from .decode import decode_all
+from .decode import DecodedImages
 from .download import fetch_celeba
 from .sources import Archive, DamagedZip, Folder, Source, is_image, is_zip, stamp_of
 
@@ -80,9 +80,9 @@ def contents(root: Path, size: int) -> Contents:
     if found.missing and not found.damaged:
         trouble = fetch_celeba(root / "celeba", found.missing)
         found = find(root)
-    if found.missing:
+    if found.images is None or found.attributes is None or found.partition is None:
         raise _incomplete(found, root, trouble)
-    return _plan(found, size)
+    return _plan(found.images, found.attributes, found.partition, size)
 
 
 def find(root: Path) -> Found:
@@ -90,9 +90,10 @@ def find(root: Path) -> Found:
     tree = Folder(root, enter=OURS.match)
     tree.files = [name for name in tree.files if OURS.match(name)]
     archives, damaged = _open_archives(tree)
-    sources = [tree, *archives]
-    tables = [_read_table(sources, stem, damaged) for stem in (ATTRIBUTES, PARTITION)]
-    return Found(_largest_folder(sources), *tables, damaged)
+    sources: list[Source] = [tree, *archives]
+    attributes, no_attributes = _read_table(sources, ATTRIBUTES)
+    partition, no_partition = _read_table(sources, PARTITION)
+    return Found(_largest_folder(sources), attributes, partition, damaged + no_attributes + no_partition)
 
 
 def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
@@ -107,7 +108,7 @@ def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
 
 def _largest_folder(sources: Sequence[Source]) -> Images | None:
     """The one folder, in the tree or in a zip, that holds the most aligned images."""
-    folders = {}
+    folders: dict[tuple[int, PurePosixPath], Images] = {}
     for number, source in enumerate(sources):
         for name in filter(is_image, source.files):
             path = PurePosixPath(name)
@@ -127,20 +128,21 @@ def _place(source: Source, name: str) -> Path:
     return source.path if isinstance(source, Archive) else source.path / name
 
 
-def _read_table(sources: Sequence[Source], stem: str, damaged: list[str]) -> Table | None:
-    """The first annotation file of that stem that can be read, .txt or .csv; others are described in `damaged`."""
+def _read_table(sources: Sequence[Source], stem: str) -> tuple[Table | None, list[str]]:
+    """The first annotation file of that stem that can be read; and what is wrong with those before it."""
+    damaged: list[str] = []
     for source in sources:
         for name in source.files:
             if PurePosixPath(name).name in (f"{stem}.txt", f"{stem}.csv"):
                 table = _parse(source, name)
                 if table.rows:
-                    return table
+                    return table, damaged
                 damaged.append(f"{name} in {source.path} is not a table of annotations")
-    return None
+    return None, damaged
 
 
 def _parse(source: Source, name: str) -> Table:
-    """Both layouts: values after the file's name, parted by blanks or commas; the names of the columns before them."""
+    """Both layouts: values after the file's name, between spaces or commas; the names of the columns before them."""
     table = Table(_place(source, name), [], {})
     try:
         text = source.read(name).decode("utf-8-sig", errors="replace")
@@ -161,28 +163,27 @@ def _incomplete(found: Found, root: Path, trouble: str) -> UserError:
     return UserError(f"{cause}{trouble}: put {_and(NEEDED)} into {root / 'celeba'}; they can be had from {PLACES}.")
 
 
-def _plan(found: Found, size: int) -> Contents:
-    source, paths = found.images.source, found.images.paths
-    partition, attributes = found.partition.rows, found.attributes.rows
-    stems = [stem for stem in paths if stem in attributes and partition.get(stem) in ("0", "1", "2")]
+def _plan(images: Images, attributes: Table, partition: Table, size: int) -> Contents:
+    source, paths, split_of = images.source, images.paths, partition.rows
+    stems = [stem for stem in paths if stem in attributes.rows and split_of.get(stem) in ("0", "1", "2")]
     if not stems:
         raise UserError(
-            f"None of the {len(paths):,} images in {source.path} has a row in {found.partition.path} and in "
-            f"{found.attributes.path}: keep the images' original names."
+            f"None of the {len(paths):,} images in {source.path} has a row in {partition.path} and in "
+            f"{attributes.path}: keep the images' original names."
         )
-    stems.sort(key=lambda stem: (partition[stem], stem))
-    skipped = []
-    counts = {split: sum(partition[stem] == str(number) for stem in stems) for number, split in enumerate(SPLITS)}
+    stems.sort(key=lambda stem: (split_of[stem], stem))
+    decoded = DecodedImages(source, [paths[stem] for stem in stems], size, CROP)
+    counts = {split: sum(split_of[stem] == str(number) for stem in stems) for number, split in enumerate(SPLITS)}
     return Contents(
         size=size,
         counts=counts,
-        batches=decode_all(source, [paths[stem] for stem in stems], size, CROP, skipped),
-        attributes=_labels(found.attributes, stems),
-        attribute_names=found.attributes.columns,
-        stamp=stamp_of([_place(source, found.images.folder), found.attributes.path, found.partition.path]),
+        batches=decoded,
+        attributes=_labels(attributes, stems),
+        attribute_names=attributes.columns,
+        stamp=stamp_of([_place(source, images.folder), attributes.path, partition.path]),
         facts={"source": str(source.path), "crop": f"the centred {CROP} x {CROP} pixels, resized to {size} x {size}"},
-        notes=[_census(counts, len(partition.keys() - paths.keys()), len(paths) - len(stems))],
-        skipped=skipped,
+        notes=[_census(counts, len(split_of.keys() - paths.keys()), len(paths) - len(stems))],
+        skipped=decoded.skipped,
     )
 
 

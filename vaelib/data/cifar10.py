@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..support.errors import UserError
 from .cache import Batch, Contents
-from .decode import decode_all
+from .decode import DecodedImages
 from .download import reachable
 from .sources import Folder, is_image
 
@@ -30,20 +31,21 @@ def contents(root: Path, size: int) -> Contents:
 def _from_tree(tree: Path, size: int) -> Contents:
     source = Folder(tree)
     train, test = (_pictures(source, part) for part in ("train", "test"))
-    names, skipped = train + test, []
+    names = train + test
     if not names:
         raise UserError(f"No image lies in {tree} as train/CLASS/NAME.jpg: add the images, or remove its train folder.")
     classes = sorted({PurePosixPath(name).parts[1] for name in names})
     labels = [classes.index(PurePosixPath(name).parts[1]) for name in names]
+    decoded = DecodedImages(source, names, size)
     return Contents(
         size=size,
         counts=_counts(len(train), len(test)),
-        batches=decode_all(source, names, size, None, skipped),
+        batches=decoded,
         attributes=np.eye(len(classes), dtype=bool)[labels],
         attribute_names=classes,
         stamp=source.stamp(names),
         facts={"source": str(tree)},
-        skipped=skipped,
+        skipped=decoded.skipped,
     )
 
 
@@ -98,7 +100,7 @@ def _official(root: Path) -> Sequence:
         raise UserError(f"CIFAR-10 could not be had ({error}): {_remedy(folder)}") from error
 
 
-def _files(dataset: type) -> list[tuple[str, str]]:
+def _files(dataset: Any) -> list[tuple[str, str]]:
     return [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..errors import UserError
+from ..support.errors import UserError
 from .cache import Batch
 from .parallel import ordered
 from .sources import Source
@@ -19,34 +19,40 @@ LARGEST = 100_000_000  # pixels; more of them is no photograph but a file made t
 TOLERATED = 0.01  # the share of images that may be broken
 
 
-def decode_all(
-    source: Source, names: Sequence[str], size: int, crop: int | None, skipped: list[str]
-) -> Iterator[Batch]:
-    """Decode `names` of `source` on all cores, in order, as `cache.Contents.batches` wants them.
+class DecodedImages:
+    """The images `names` of `source`, decoded on all cores, in order, as `cache.Contents.batches` wants them.
 
-    A broken image is left out and its name appended to `skipped`. Raises `UserError` once more than 1 % are broken.
+    A broken image is left out; `skipped` holds the names of those that were met so far. Iterating raises `UserError`
+    once more than 1 % are broken.
     """
 
-    def job(rows: range) -> list[np.ndarray | Exception]:
-        return [_try_decode(source, names[row], size, crop) for row in rows]
+    def __init__(self, source: Source, names: Sequence[str], size: int, crop: int | None = None):
+        self.source, self.names, self.size, self.crop = source, names, size, crop
+        self.skipped: list[str] = []
 
-    jobs = [range(start, min(start + JOB, len(names))) for start in range(0, len(names), JOB)]
-    for rows, results in zip(jobs, ordered(job, jobs), strict=True):
-        outcome = list(zip(rows, results, strict=True))
-        for row, error in [pair for pair in outcome if isinstance(pair[1], Exception)]:
-            skipped.append(names[row])
-            if len(skipped) > TOLERATED * len(names):
-                raise _too_many(len(names), skipped[0], source) from error
-        good = [(row, image) for row, image in outcome if isinstance(image, np.ndarray)]
-        if good:
-            yield np.stack([image for _, image in good]), np.array([row for row, _ in good])
+    def __iter__(self) -> Iterator[Batch]:
+        self.skipped.clear()
+        jobs = [range(start, min(start + JOB, len(self.names))) for start in range(0, len(self.names), JOB)]
+        for rows, results in zip(jobs, ordered(self._decode, jobs), strict=True):
+            good = [(row, image) for row, image in zip(rows, results, strict=True) if image is not None]
+            self._skip(rows, results)
+            if good:
+                yield np.stack([image for _, image in good]), np.array([row for row, _ in good])
+
+    def _decode(self, rows: range) -> list[np.ndarray | None]:
+        return [_try_decode(self.source, self.names[row], self.size, self.crop) for row in rows]
+
+    def _skip(self, rows: range, results: list[np.ndarray | None]) -> None:
+        self.skipped += [self.names[row] for row, image in zip(rows, results, strict=True) if image is None]
+        if len(self.skipped) > TOLERATED * len(self.names):
+            raise _too_many(len(self.names), self.skipped[0], self.source)
 
 
-def _try_decode(source: Source, name: str, size: int, crop: int | None) -> np.ndarray | Exception:
+def _try_decode(source: Source, name: str, size: int, crop: int | None) -> np.ndarray | None:
     try:
         return decode(source.read(name), size, crop)
-    except Exception as error:  # damaged bytes make zipfile and Pillow raise errors of a dozen kinds
-        return error
+    except Exception:  # damaged bytes make zipfile and Pillow raise errors of a dozen kinds
+        return None
 
 
 def _too_many(total: int, first: str, source: Source) -> UserError:
@@ -63,12 +69,12 @@ def decode(data: bytes, size: int, crop: int | None = None) -> np.ndarray:
     the pixels that it drops. The camera's rotation is applied, transparency laid over white. Raises an error of any
     kind if the bytes are no whole image.
     """
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        if image.width * image.height > LARGEST:
-            raise ValueError(f"{image.width} x {image.height} pixels are too many")
+    with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        if file.width * file.height > LARGEST:
+            raise ValueError(f"{file.width} x {file.height} pixels are too many")
         if crop is None:
-            image.draft("RGB", (4 * size, 4 * size))  # a large photograph: JPEG can be decoded at 1/2, 1/4 or 1/8
-        image = _as_rgb(ImageOps.exif_transpose(image))
+            file.draft("RGB", (4 * size, 4 * size))  # a large photograph: JPEG can be decoded at 1/2, 1/4 or 1/8
+        image = _as_rgb(ImageOps.exif_transpose(file))
         side = min(image.size) if crop is None else min(crop, *image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
         box = (left, top, left + side, top + side)

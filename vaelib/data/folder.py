@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..errors import UserError
+from ..support.errors import UserError
 from .cache import SPLITS, Contents
-from .decode import decode_all
+from .decode import DecodedImages
 from .sources import Archive, DamagedZip, Folder, Source, is_image
 
 SPLIT_OF = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
@@ -30,17 +30,17 @@ def contents(path: Path, size: int) -> Contents:
     splits = _given_splits(images) or _drawn_splits(images)
     names = [name for split in SPLITS for name in splits[split]]
     classes = _classes([images[name] for name in names])
-    skipped = []
+    decoded = DecodedImages(source, names, size)
     return Contents(
         size=size,
         counts={split: len(splits[split]) for split in SPLITS},
-        batches=decode_all(source, names, size, None, skipped),
+        batches=decoded,
         attributes=_one_hot([_class_of(images[name]) for name in names], classes) if classes else None,
         attribute_names=classes,
         stamp=source.stamp(names),
         facts={"source": str(path), "crop": f"the largest centred square, resized to {size} x {size}"},
         notes=_notes(len(images) - len(names)),
-        skipped=skipped,
+        skipped=decoded.skipped,
     )
 
 
@@ -78,7 +78,7 @@ def _may_unwrap(path: PurePosixPath) -> bool:
 
 def _given_splits(images: dict[str, PurePosixPath]) -> dict[str, list[str]] | None:
     """The images by the split that their first folder names; None if no folder names one."""
-    splits = {split: [] for split in SPLITS}
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     for name, path in images.items():
         if len(path.parts) > 1 and path.parts[0].lower() in SPLIT_OF:
             splits[SPLIT_OF[path.parts[0].lower()]].append(name)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from ..errors import UserError
+from ..support.errors import UserError
 from .dataset import Dataset
 
+BATCH_SIZE = 256  # images at a time where nothing is trained
 UPLOAD = 4096  # images copied to the device at a time
 
 
@@ -102,3 +103,8 @@ def _on_device(images: np.ndarray, device: torch.device) -> torch.Tensor:
     for start in range(0, len(images), UPLOAD):
         copy[start : start + UPLOAD] = torch.from_numpy(np.array(images[start : start + UPLOAD]))
     return copy
+
+
+def all_images(dataset: Dataset) -> torch.Tensor:
+    """Every image of the dataset: float32 (N, 3, H, W) in [0, 1]."""
+    return torch.cat(list(loader(dataset, BATCH_SIZE)))

@@ -10,7 +10,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -28,7 +28,7 @@ def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[
     Each worker gives torch one thread: many small operations side by side beat one operation on many threads.
     """
     workers, torch_threads = _cores(), torch.get_num_threads()
-    waiting = deque()
+    waiting: deque[Future[Result]] = deque()
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for job in jobs:

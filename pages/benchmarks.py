@@ -1,0 +1,229 @@
+"""The sections of the results page about the benchmarks: throughput, the ablation, and pythae's VAE."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from statistics import mean
+
+from pages.markdown import number, percent, table, without_empty_columns
+from pages.models import prior_label, protocol_of
+from pages.records import overrides_of, priors_of
+from vaelib.runs import evaluation
+
+# Speed
+
+IN_MEMORY = "images in memory"  # the contender that runs the loop people write, on images decoded before
+
+
+def throughput(records: dict[str, dict]) -> list[str]:
+    """A table for each record of the throughput benchmark."""
+    if not records:
+        return []
+    return [
+        "## Throughput",
+        "Images that a training takes in per second, of vaelib and of what people use instead: the same network on the "
+        "same images in batches of the same size. The speed of a machine changes from minute to minute, so each "
+        "ratio is taken within a round, in which all are measured in turn; in brackets are the smallest and the "
+        "largest.",
+        "*jpeg files* decodes CelebA's files in every epoch, *images in memory* is the same loop on decoded images, "
+        "*pythae* is its own trainer. The last two columns set the arithmetic, and the bytes moved, against a large "
+        "matrix product and a large copy on the same device.",
+        *gains_nothing(records),
+        *(throughput_table(name, record) for name, record in records.items()),
+    ]
+
+
+def gains_nothing(records: dict[str, dict]) -> list[str]:
+    """The GPUs on which no record shows vaelib to be faster than a plain loop on images in memory."""
+    medians: dict[str, list[float]] = {}
+    for record in records.values():
+        if IN_MEMORY in record["contenders"]:
+            median = record["contenders"][IN_MEMORY]["ratio_of_vaelib"]["median"]
+            medians.setdefault(record["hardware"]["device"], []).append(median)
+    return [
+        f"On the {name.removeprefix('NVIDIA ')} vaelib gains nothing over *{IN_MEMORY}*: a network this small leaves "
+        "the GPU waiting for Python."
+        for name, ratios in medians.items()
+        if "CPU" not in name and max(ratios) <= 1
+    ]
+
+
+def throughput_table(name: str, record: dict) -> str:
+    """One record; columns of which it knows nothing are left out."""
+    rows = [
+        [
+            contender,
+            number(facts["images_per_second"]),
+            ratio(facts.get("ratio_of_vaelib")) if contender != "vaelib" else "",
+            number(facts["peak_memory_bytes"] / 1e6) if facts.get("peak_memory_bytes") else "",
+            facts.get("precision", ""),
+            percent(facts.get("share_of_matrix_product")),
+            percent(facts.get("share_of_copy")),
+        ]
+        for contender, facts in record["contenders"].items()
+    ]
+    caption = (
+        f"Training throughput of `{record['experiment']}` on {record['dataset']}, medians of {record['rounds']} "
+        f"rounds; {hardware(record)}. {origin(record)}"
+    )
+    header = ["", "images/s", "vaelib's speed over it", "peak MB", "precision", "of a matrix product", "of a copy"]
+    return table(f"tab-results-{name}", caption, *without_empty_columns(header, rows))
+
+
+def ratio(spread: dict | None) -> str:
+    """A median with its range."""
+    return "{median:.3g} ({min:.3g}–{max:.3g})".format(**spread) if spread else ""
+
+
+def hardware(record: dict) -> str:
+    """What it ran on, with which processor and packages if these are known."""
+    device, processor = record["hardware"]["device"], record["hardware"].get("processor")
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return device + (f" ({processor})" if processor else "") + (f"; {versions}" if versions else "")
+
+
+def origin(record: dict) -> str:
+    """What measures it again, or the record's own note on its origin where no command does."""
+    return record.get("origin") or f"Repeat it: `{throughput_command(record)}`."
+
+
+def throughput_command(record: dict) -> str:
+    """What measures it again."""
+    command = ["python", "-m", "benchmarks.throughput", "--experiment", record["experiment"]]
+    command += ["--dataset", record["dataset"], "--rounds", str(record["rounds"])]
+    command += ["--batches", str(record["images_a_round"] // record["batch_size"])]
+    for override in record["overrides"]:
+        command += ["--set", override]
+    return shlex.join(command)
+
+
+# What each part gives
+
+
+def ablation(record: dict | None) -> list[str]:
+    """What each change of the recipe gave: a table for each length of training and each machine."""
+    if not record or not record["runs"]:
+        return []
+    about = {run["variant"]: run["about"] for run in record["runs"]}
+    return [
+        "## What each part gives",
+        "The recipe of `celeba64`, and the same with one thing changed:",
+        "\n".join(f"- *{name}*: {text}." for name, text in about.items()),
+        *tables_of(record["runs"], "tab-results-ablation", ablation_table),
+    ]
+
+
+def tables_of(runs: list[dict], name: str, make: Callable[[str, list[dict]], str]) -> list[str]:
+    """A table for those runs that can be compared: as long a training, on the same hardware."""
+    groups: dict[tuple, list[dict]] = {}
+    for run in runs:
+        groups.setdefault((run["training"]["epochs"], run["training"]["hardware"]), []).append(run)
+    return [make(name if i == 0 else f"{name}-{i + 1}", group) for i, group in enumerate(groups.values())]
+
+
+def ablation_table(name: str, runs: list[dict]) -> str:
+    """One row per variant, means over its seeds."""
+    variants = list(dict.fromkeys(run["variant"] for run in runs))
+    priors = priors_of(runs[0]["quality"]["frechet"])
+    titles = [evaluation.RECONSTRUCTIONS, *map(evaluation.samples_of, priors)]
+    rows = []
+    for variant in variants:
+        of_variant = [run["quality"] for run in runs if run["variant"] == variant]
+        distances = [spread([quality["frechet"][title] for quality in of_variant]) for title in titles]
+        others = [average([quality.get(key) for quality in of_variant]) for key in ("psnr", "kl", "bits_per_dim")]
+        rows.append([variant, str(len(of_variant)), *others, *distances])
+    header = ["variant", "seeds", "PSNR, dB", "KL, nats", "bits/dim", "rec.", *map(prior_label, priors)]
+    caption = (
+        f"Means over seeds, ± half of what lies between the extremes; right of bits/dim, Fréchet distances of "
+        f"reconstructions (rec.) and of samples from each prior, as seen by the attribute network. "
+        f"{cost(runs)}. {protocol_of(runs[0]['quality'])}. Repeat it: `{ablation_command(runs)}`."
+    )
+    return table(name, caption, header, rows)
+
+
+def average(values: list[float | None]) -> str:
+    """The mean of what is there; a dash for what an autoencoder does not have."""
+    return "–" if None in values else number(mean(values))
+
+
+def spread(values: list[float]) -> str:
+    """The mean, and half of the distance between the extremes if there are several."""
+    half = (max(values) - min(values)) / 2
+    return number(mean(values)) + (f" ± {half:.2g}" if len(values) > 1 else "")
+
+
+def cost(runs: list[dict]) -> str:
+    """Length, hardware, seeds and wall-clock of trainings."""
+    training = runs[0]["training"]
+    seeds = sorted({run["seed"] for run in runs})
+    named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    minutes = sum(run["training"]["seconds"] for run in runs) / 60
+    return (
+        f"{training['epochs']} epochs of {training['train_images']:,} images on {training['hardware']}, torch "
+        f"{training['versions']['torch']}, {named}, {number(minutes)} min of training together"
+    )
+
+
+def ablation_command(runs: list[dict]) -> str:
+    """What makes these runs again; the settings of the unchanged recipe tell what all were given."""
+    epochs, seeds = runs[0]["training"]["epochs"], sorted({run["seed"] for run in runs})
+    command = ["python", "-m", "benchmarks.ablation", "--epochs", str(epochs), "--seeds", *map(str, seeds)]
+    recipe = next((run["settings"] for run in runs if run["variant"] == "recipe"), {})
+    for override in overrides_of("celeba64", recipe, leave_out=("epochs", "seed")):
+        command += ["--set", override]
+    return shlex.join(command)
+
+
+# pythae's VAE
+
+
+RATIOS = {"best prior": "plain / plain", "ours sharpened": "sharp / plain", "both sharpened": "sharp / sharp"}
+
+
+def pythae(record: dict | None) -> list[str]:
+    """The quality of pythae's VAE beside that of the recipe; nothing before there is a run of it."""
+    if not against_pythae(record):
+        return []
+    return [
+        "## Beside pythae",
+        "pythae's VAE with the layers of `celeba64`, trained by pythae's own trainer for as many images seen: with its "
+        "defaults, and with another learning rate. Its codes were given the same priors, and its images the same "
+        "sharpening.",
+        *tables_of(record["runs"], "tab-results-pythae", pythae_table),
+    ]
+
+
+def pythae_table(name: str, runs: list[dict]) -> str:
+    """One row per run."""
+    rows = []
+    for run in runs:
+        quality, seconds = run["quality"], run["training"]["seconds"]
+        titles = [evaluation.RECONSTRUCTIONS, *map(evaluation.samples_of, ("normal", quality["best_prior"]))]
+        distances = [number(quality["frechet"][title]) for title in titles]
+        sharpened = quality["sharpened"]
+        distances.append(number(sharpened["frechet"][evaluation.samples_of(sharpened["best_prior"])]))
+        times = [number(run.get("ratio", {}).get(f"samples, {of}")) for of in RATIOS]
+        rows.append([run["variant"], number(quality["psnr"]), *distances, *times, number(seconds)])
+    header = ["", "PSNR, dB", "rec.", prior_label("normal"), "best prior", "sharpened", *RATIOS.values(), "s"]
+    caption = (
+        f"Fréchet distances of reconstructions (rec.) and of samples, as seen by the attribute network: from N(0, I), "
+        "from the best prior, and from the best prior sharpened. Then vaelib's over those of the row: from the best "
+        "prior of each; with vaelib's sharpened and the row's plain; with both sharpened. s: seconds of the "
+        f"training. {cost(runs)}. {protocol_of(runs[0]['quality'])}. Repeat it: `python -m "
+        f"benchmarks.pythae_quality --epochs {runs[0]['training']['epochs']} --seed {runs[0]['seed']}`."
+    )
+    return table(name, caption, header, rows)
+
+
+def against_pythae(record: dict | None) -> list[str]:
+    """The ratios that matter, in words."""
+    compared = [run for run in record["runs"] if "ratio" in run] if record else []
+    return [
+        f"Trained for {run['training']['epochs']} epochs only, as long as its rival, the recipe gives samples that are "
+        f"{number(run['ratio']['samples, best prior'])} times as far as those of *{run['variant']}*, each from its "
+        f"best prior ({{numref}}`tab-results-pythae`). Sharpened, they are "
+        f"{number(run['ratio']['samples, ours sharpened'])} times as far as the rival's, and "
+        f"{number(run['ratio']['samples, both sharpened'])} times where the rival's are sharpened as well."
+        for run in compared
+    ]

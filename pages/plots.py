@@ -1,0 +1,139 @@
+"""The pictures of the pages, drawn from the records in the style of the course."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from pages.records import RunRecord
+from vaelib.course import plotting
+from vaelib.models import reparameterize
+
+PADDING = 2  # pixels of white around each image in the pictures of a record
+SHOWN = 6  # images in a row of samples
+SKIPPED = 20  # one in so many epochs, from the first on, is left out of the training curves
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":")
+LEAKAGE = 0.1  # the mean change of the other attributes that an edit may cause
+
+
+def save(fig: Figure, path: Path) -> None:
+    """Write a figure, sharp enough to be enlarged on a phone; the same records give the same bytes."""
+    fig.savefig(path, dpi=150, metadata={"Software": None})
+    plt.close(fig)
+
+
+def images_of(path: Path, size: int) -> Tensor:
+    """The images (N, 3, size, size) in [0, 1] of a recorded picture, row by row."""
+    step = size + PADDING
+    sheet = torch.from_numpy(np.array(Image.open(path).convert("RGB")))[PADDING:, PADDING:]
+    tiles = sheet.unfold(0, size, step).unfold(1, size, step)  # (rows, columns, 3, size, size)
+    return tiles.flatten(0, 1) / 255
+
+
+def sample_rows(rows: dict[str, tuple[RunRecord, str]]) -> Figure:
+    """A row of images for each label, from the picture of that name in the folder of the run."""
+    shown = {label: images_of(run.path(name), run.experiment.size)[:SHOWN] for label, (run, name) in rows.items()}
+    return plotting.image_rows(shown)
+
+
+def training_curves(run: RunRecord) -> Figure:
+    """nll and KL of every epoch but the first ones, beside which nothing else could be seen."""
+    fig = plotting.training_curves(run.history.iloc[len(run.history) // SKIPPED :])
+    fig.set_size_inches(3.5 * len(fig.axes), 2.6)
+    for line in (line for ax in fig.axes for line in ax.lines):
+        line.set_marker("")  # there are too many
+    fig.axes[0].legend()
+    return fig
+
+
+def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
+    """All coordinates of the codes beside N(0, 1); then, by dimension, their spread and the width of the posteriors.
+
+    mu is (N, latent_dim), logvar the same or None: an autoencoder's codes have no width.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7, 2.6))
+    spread = mu.std(0)
+    order = spread.argsort(descending=True)
+    axes[1].plot(spread[order], "o", color="C0", markersize=2.5, label="spread of the codes")
+    z, label = mu, "codes"
+    if logvar is not None:
+        z, label = reparameterize(mu, logvar, torch.Generator().manual_seed(0)), "drawn from the posteriors"
+        axes[1].plot(logvar.exp().mean(0).sqrt()[order], "s", color="C1", markersize=2.5, label="width of a posterior")
+    reach = max(4.0, z.abs().quantile(0.999).item())
+    axes[0].hist(z.flatten().clamp(-reach, reach).numpy(), 80, density=True, alpha=0.5, label=label)
+    grid = torch.linspace(-reach, reach, 300)
+    axes[0].plot(grid, torch.distributions.Normal(0.0, 1.0).log_prob(grid).exp(), "k", linewidth=1.2, label="N(0, 1)")
+    axes[1].axhline(1, linestyle=":", color="0.3", linewidth=1.2)
+    axes[0].set(xlabel="coordinate", ylabel="density", ylim=(0, 1.4 * axes[0].get_ylim()[1]))  # room for the legend
+    axes[1].set(xlabel="dimension, by spread", ylabel="standard deviation", ylim=(0, None))
+    for ax in axes:
+        ax.legend()
+    return fig
+
+
+def gains(gains_of: dict[str, Tensor], sizes: dict[str, int]) -> Figure:
+    """Gains (F,) of each run by its name against spatial frequency; `sizes` are those of the images."""
+    fig, ax = plt.subplots(figsize=(6.4, 3))
+    for (name, values), style in zip(gains_of.items(), LINES * len(gains_of), strict=False):
+        ax.plot(np.arange(len(values)) / sizes[name], values, style, label=name)
+    ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+    ax.set(xlabel="spatial frequency (1: stripes one pixel wide)", ylabel="gain", ylim=(0, None))
+    ax.legend()
+    return fig
+
+
+def rate_distortion(points: dict[str, tuple[float, float]], sweep: Sequence[str], without_rate: float | None) -> Figure:
+    """KL and squared error of each run by its label; a line joins those of the sweep, in the order of their KL.
+
+    `without_rate` is the error of the autoencoder, which pays no KL.
+    """
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    line = sorted(points[label] for label in sweep)
+    ax.plot(*zip(*line, strict=True), "-", color="0.6", linewidth=1.2, zorder=1)
+    for (label, (kl, mse)), marker in zip(points.items(), MARKERS * len(points), strict=False):
+        ax.plot(kl, mse, marker, markersize=8, label=label, alpha=0.85)
+    if without_rate is not None:
+        ax.axhline(without_rate, linestyle=":", color="0.3", linewidth=1.2, label="autoencoder (no KL)")
+    ax.set(xlabel="rate: KL, nats per image", ylabel="distortion: squared error per value")
+    ax.set(xlim=(0, 1.06 * max(kl for kl, _ in points.values())), ylim=(0, 1.06 * max(e for _, e in points.values())))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+def edits(run: RunRecord) -> Figure:
+    """Success and leakage of every edit against its strength."""
+    fig, axes = plt.subplots(1, 2, figsize=(7, 2.9))
+    for (name, edit), marker in zip(run.evaluation["edits"].items(), MARKERS * 9, strict=False):
+        axes[0].plot(edit["strengths"], 100 * np.array(edit["success"]), f"{marker}-", label=name)
+        axes[1].plot(edit["strengths"], edit["leakage"], f"{marker}-", label=name)
+    axes[0].set(title="success", ylabel="faces that have it now, %", ylim=(0, 104))
+    axes[1].set(title="leakage", ylabel="mean change of the others", ylim=(0, None))
+    axes[1].axhline(LEAKAGE, linestyle=":", color="0.3", linewidth=1.2)
+    for ax in axes:
+        ax.set(xlabel="strength")
+    axes[0].legend()
+    return fig
+
+
+def classifier_accuracies(attributes: dict[str, dict[str, float]]) -> Figure:
+    """What the network names of each attribute, beside what the more frequent answer would, most gained first."""
+    gains = {name: facts["accuracy"] - facts["majority"] for name, facts in attributes.items()}
+    names = sorted(attributes, key=gains.get)
+    accuracy, majority = (100 * np.array([attributes[name][key] for name in names]) for key in ("accuracy", "majority"))
+    fig, ax = plt.subplots(figsize=(7, 0.2 * len(names) + 0.9))
+    ax.hlines(names, majority, accuracy, color="0.75", linewidth=1.5)
+    ax.plot(majority, names, "|", color="0.4", markersize=9, markeredgewidth=1.6, label="the more frequent answer")
+    ax.plot(accuracy, names, "o", label="the network")
+    ax.set(xlabel="labels met, %", ylim=(-0.8, len(names) - 0.2))
+    ax.tick_params("y", labelsize=8)
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower left")
+    return fig

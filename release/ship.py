@@ -1,0 +1,244 @@
+"""Make the small form of a run that can be shipped: what is needed to use the model, and how it came about.
+
+    python -m release.ship runs/celeba64 vaelib/shipped/celeba64
+    python -m release.ship runs/celeba128 vaelib/shipped/celeba128 --record-only
+    python -m release.ship vaelib/shipped/celeba64 vaelib/shipped/celeba64 --flow-steps 5000
+
+Weights, statistics and codes become float16, which halves the files and changes no pixel visibly. The optimiser's state
+and the pictures of the epochs stay behind, because `originals.png` shows images of the dataset, which must not be
+passed on; their animation comes along as a small WebP. Small pictures show what the model makes: samples from its best
+fitted prior, as they are and sharpened, and from N(0, I); reconstructions without their originals, and interpolations
+between them. The model card, README.md, is written from the run's own records (`release.model_card` writes it again);
+`vaelib evaluate` adds metrics to metrics.json. With --record-only the weights and the statistics stay behind, too.
+
+A shipped folder can be shipped onto itself: that renews its pictures and its card. It encodes the held-out images and
+fits a sharpener to training images (under VAELIB_DATA) if it has no codes or no sharpener yet. With --flow-steps, a
+flow is fitted to the training images first and becomes one more prior of the run; its samples are shown once `vaelib
+evaluate` has found them to be the best. With --animation, the animation of another run of the same experiment is taken,
+one of fewer epochs, say, and the record says which. A record whose weights are gone takes the codes and the
+interpolations of that run as well, if it has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+
+import torch
+
+from release.model_card import card, write_card
+from release.pictures import INTERPOLATIONS, decoded, decoded_interpolations, write_animation, write_pictures
+from vaelib import data, runs
+from vaelib.models import LatentModel
+from vaelib.runs import Run
+from vaelib.runs.statistics import (
+    PRIORS,
+    Codes,
+    Statistics,
+    encode_for_priors,
+    encode_held_out,
+    fit_flow,
+    fit_sharpener,
+)
+from vaelib.support import devices
+from vaelib.support.errors import UserError, run_program
+from vaelib.support.files import make_folder
+from vaelib.support.tensorfiles import in_float16, read_tensors, write_tensors
+
+MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 72e6  # bytes
+
+
+def main() -> None:
+    """Copy a run's folder to its small form."""
+    run_program("ship", lambda: work(parse_arguments()))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What to ship, and where to."""
+    parser = argparse.ArgumentParser(description="Make the small form of a run.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--record-only", action="store_true", help="leave the weights out")
+    parser.add_argument("--note", help="a sentence about the training, for the record: what else its machine did, say")
+    parser.add_argument("--flow-steps", type=int, help="fit a flow to the codes of RUN first, in that many steps")
+    parser.add_argument("--animation", type=Path, help="take the animation of this run of the same experiment")
+    return parser.parse_args()
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    if arguments.flow_steps is not None:
+        add_flow(runs.load(arguments.run), arguments.flow_steps)
+    run, other = Run(arguments.run), arguments.animation and Run(arguments.animation)
+    if other:
+        require_same_settings(run, other)
+    if other and not run.has(runs.MODEL):
+        complete(run, arguments.folder, other)
+    else:
+        ship(runs.load(arguments.run), arguments.folder, arguments.record_only, arguments.note, other)
+
+
+def ship(
+    run: Run, folder: Path, record_only: bool = False, note: str | None = None, animation: Run | None = None
+) -> None:
+    """Write the small form of `run` to `folder`. Raises `UserError` if it is too large, once it is written."""
+    if run.statistics.sharpener is None:
+        add_sharpener(run)
+    statistics, codes = run.statistics, codes_of(run)  # read before they are rounded, where the folder is the run's own
+    costs = animation and cost_of(animation)
+    make_folder(folder)
+    small = Run(folder)
+    copy_records(run, small)
+    add_notes(small, note=note, animation=costs)
+    write_animation(animation or run, folder)
+    if record_only:
+        write_pictures(folder, decoded(run, codes))
+        write_codes(small, codes)
+        for part in (runs.MODEL, runs.STATISTICS):
+            small.path(part).unlink(missing_ok=True)
+    else:
+        write_parts(run, small, statistics, codes)
+        write_pictures(folder, decoded(small, small.codes))
+    write_card(small, card(small))
+    require_small(folder)
+
+
+def copy_records(run: Run, small: Run) -> None:
+    """Copy settings, epochs and metrics, unless the two folders are one."""
+    if not same_folder(run, small):
+        for part in (runs.CONFIG, runs.HISTORY, runs.METRICS):
+            shutil.copy(run.path(part), small.path(part))
+
+
+def same_folder(run: Run, other: Run) -> bool:
+    """Whether two runs lie in one folder, however it is named."""
+    return run.folder.resolve() == other.folder.resolve()
+
+
+def require_same_settings(run: Run, other: Run) -> None:
+    """Raise `UserError` unless the other run has an animation and all settings of `run` that tell what is learned."""
+    if not other.has(runs.ANIMATION):
+        raise UserError(f"{other} holds no {runs.ANIMATION}: train the run to its end first.")
+    ours, theirs = (dataclasses.replace(of.experiment, epochs=1, seed=0, flow_steps=0) for of in (run, other))
+    if ours != theirs:
+        raise UserError(f"{other} is no run of the settings of {run}: name one of the same experiment.")
+
+
+def complete(run: Run, folder: Path, other: Run) -> None:
+    """Give a record without weights the animation of another run of its settings, and its codes and interpolations.
+
+    Codes that the record has already are its own, and stay. Raises `UserError` if `folder` is not the record itself.
+    """
+    if not same_folder(run, Run(folder)):
+        raise UserError(f"{run} holds no {runs.MODEL}, and a record is completed where it is: name it twice.")
+    cost = cost_of(other)
+    write_animation(other, folder)
+    if run.has(runs.CODES):
+        add_notes(run, animation=cost)
+    else:
+        codes = codes_of(other)
+        write_codes(run, codes)
+        write_pictures(folder, {INTERPOLATIONS: decoded_interpolations(other.model, codes)})
+        add_notes(run, animation=cost, codes=cost)
+    write_card(run, card(run))
+    require_small(folder)
+
+
+def add_notes(run: Run, **notes: str | None) -> None:
+    """Add the notes that there are to what metrics.json says of the training."""
+    new = {key: note for key, note in notes.items() if note}
+    if new:
+        run.write_metrics({"training": run.metrics["training"] | new})
+
+
+def cost_of(run: Run) -> str:
+    """What a run cost, in words. Raises `UserError` for one that is not trained to its end."""
+    if "training" not in run.metrics:
+        raise UserError(f"{run} holds no {runs.METRICS} of a training: train the run to its end first.")
+    training = run.metrics["training"]
+    return f"{training['epochs']} epochs in {training['seconds']:.0f} s on {training['hardware']}"
+
+
+def codes_of(run: Run) -> Codes:
+    """The codes that the run keeps; those of a run from before runs kept any are encoded now."""
+    if run.has(runs.CODES):
+        return run.codes
+    experiment = run.experiment
+    return encode_held_out(run.model, data.load(experiment.dataset, experiment.size, "valid"))
+
+
+def add_sharpener(run: Run) -> None:
+    """Fit a sharpener to the training images of a trained run, and add it to its statistics."""
+    model, images = _model_and_its_images(run)
+    run.write_statistics(dataclasses.replace(run.statistics, sharpener=fit_sharpener(model, images)))
+
+
+def add_flow(run: Run, steps: int) -> None:
+    """Fit a flow to the training images of a trained run, and add it to its statistics and its settings."""
+    model, images = _model_and_its_images(run)
+    mu, logvar = encode_for_priors(model, images, run.experiment.flip)
+    priors = run.statistics.priors | {"flow": fit_flow(model, mu, logvar, steps)}
+    run.write_statistics(dataclasses.replace(run.statistics, priors=priors))
+    run.write_experiment(dataclasses.replace(run.experiment, flow_steps=steps))
+
+
+def _model_and_its_images(run: Run) -> tuple[LatentModel, data.Dataset]:
+    """A copy of the run's model on the device that trains, and the images that it was trained on."""
+    model = Run(run.folder).model.to(devices.accelerator().device, memory_format=torch.channels_last)
+    return model, data.load(run.experiment.dataset, run.experiment.size, "train")
+
+
+def write_parts(run: Run, small: Run, statistics: Statistics, codes: Codes) -> None:
+    """Write weights, statistics and codes in float16; but a Gaussian and a mixture as they are if rounding breaks them.
+
+    The weights of a flow are rounded in any case, as those of a model are.
+    """
+    weights, about = read_tensors(run.path(runs.MODEL))
+    write_tensors(small.path(runs.MODEL), in_float16(weights), about)
+    tensors, about = read_tensors(run.path(runs.STATISTICS))
+    write_tensors(small.path(runs.STATISTICS), in_float16(tensors), about)
+    if not agree(statistics, Run(small.folder)):
+        network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
+        write_tensors(small.path(runs.STATISTICS), tensors | in_float16(network), about)
+    write_codes(small, codes)
+
+
+def write_codes(run: Run, codes: Codes) -> None:
+    """Write the codes in float16."""
+    run.write_codes(codes)
+    tensors, about = read_tensors(run.path(runs.CODES))
+    write_tensors(run.path(runs.CODES), in_float16(tensors), about)
+
+
+def agree(statistics: Statistics, small: Run) -> bool:
+    """Whether Gaussian and mixture of `small` are those of `statistics`, to a tenth of a nat at 1,000 draws."""
+    try:
+        stored = small.statistics.priors
+    except UserError:  # rounding has made a covariance that is none
+        return False
+    for name in PRIORS:
+        prior = statistics.priors[name]
+        z = prior.sample(1000, torch.Generator().manual_seed(0))
+        if (stored[name].log_prob(z) - prior.log_prob(z)).abs().max() > 0.1:
+            return False
+    return True
+
+
+def require_small(folder: Path) -> None:
+    """Raise `UserError` if the folder, or all that is shipped where it is a part of that, is too large."""
+    limits = {folder: MOST_IN_A_FOLDER}
+    if folder.resolve().parent == runs.SHIPPED.resolve():
+        limits[runs.SHIPPED] = MOST_OF_ALL
+    for place, most in limits.items():
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        if size > most:
+            raise UserError(
+                f"{place} holds {size / 1e6:.1f} MB, more than {most / 1e6:.0f} MB: ship a smaller model, or a record "
+                "only (--record-only)."
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The benchmark that asks several judges about sharpened images: noise at a price, judges, mistakes."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from benchmarks import sharpening
+from release import train_classifier
+from vaelib import data, metrics
+from vaelib.runs import classifier, evaluation
+from vaelib.sharpening import Sharpener
+
+
+def noise(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_noise_costs_as_much_as_sharpening() -> None:
+    x = 0.4 + 0.2 * torch.rand(40, 3, 32, 32, generator=noise())
+    x_hat = x.mean((-2, -1), keepdim=True) + 0.3 * (x - x.mean((-2, -1), keepdim=True))
+    x_hat += 0.02 * torch.randn(x.shape, generator=noise(1))  # so that sharpening does not repair it all
+    sharpener = Sharpener().fit(x, x_hat)
+    sharpener.gains *= 1.5
+    sharpener.gains[0] = 1
+    strength = sharpening.noise_at_the_same_price(x, x_hat, sharpener)
+    price = (x - sharpener(x_hat)).square().mean()
+    assert strength > 0.01
+    assert (x - sharpening.with_noise(x_hat, strength, seed=5)).square().mean() == pytest.approx(price.item(), rel=0.02)
+
+
+def test_sharpening_that_costs_nothing_is_set_beside_no_noise() -> None:
+    x = 0.4 + 0.2 * torch.rand(8, 3, 32, 32, generator=noise())
+    x_hat = x.mean((-2, -1), keepdim=True) + 0.5 * (x - x.mean((-2, -1), keepdim=True))
+    assert sharpening.noise_at_the_same_price(x, x_hat, Sharpener().fit(x, x_hat)) == 0
+
+
+def test_distances_are_to_the_held_out_images() -> None:
+    sets = {
+        name: torch.randn(50, 4, generator=noise(i)) + i for i, name in enumerate((evaluation.HELD_OUT, "near", "far"))
+    }
+    found = sharpening.distances(sets)
+    assert list(found) == ["near", "far"]
+    assert found["far"] == metrics.frechet_distance(sets["far"], sets[evaluation.HELD_OUT]) > found["near"]
+
+
+def test_the_judges_are_three_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.randint(0, 256, (40, 3, 64, 64), generator=noise(), dtype=torch.uint8).numpy()
+    names = [f"attribute {i}" for i in range(3)]
+    labels = torch.rand(40, 3, generator=noise()) < 0.5
+    faces = data.Dataset(images, "celeba", "train", labels, names)
+    fit = train_classifier.fit
+    monkeypatch.setattr(train_classifier, "fit", lambda *words, **options: fit(*words, batch_size=20, **options))
+    judges = sharpening.judges_of(faces, faces, epochs=1, seed=0)
+    assert [about.startswith("the") for _, about in judges.values()] == [True, False, True]
+    features = {name: classifier.features(network, torch.rand(2, 3, 64, 64)) for name, (network, _) in judges.items()}
+    assert [found.shape[1] for found in features.values()] == [256, sharpening.OTHER_CHANNELS[-1], 256]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--epochs", "0"], "epochs is 0"), (["--output", "nowhere/record.json"], "nowhere does not exist")],
+)
+def test_mistakes_end_in_one_sentence(monkeypatch, capsys, arguments: list[str], message: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["sharpening.py", *arguments])
+    with pytest.raises(SystemExit) as exit_status:
+        sharpening.main()
+    said = capsys.readouterr().err.splitlines()
+    assert exit_status.value.code == 2 and len(said) == 1 and message in said[0]

@@ -1,0 +1,108 @@
+"""The checks of chapter 10's exercises: right answers pass, likely mistakes get their hint, nothing raises."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from vaelib.course.exercises import chapter10
+
+
+def printed(capsys, check, answer) -> str:
+    check(answer)
+    return capsys.readouterr().out
+
+
+def bound(log_weights):
+    """Independent of the chapter's formula: by double precision relative to the mean."""
+    shift = log_weights.double().mean()
+    return ((log_weights.double() - shift).exp().mean(0).log() + shift).float()
+
+
+@pytest.mark.parametrize("answer", [(..., ...), (1.0, ...), (..., 0.0)])
+def test_half_an_answer_is_not_answered_yet(capsys, answer):
+    assert printed(capsys, chapter10.one_face, answer).startswith("… Not answered yet")
+    assert printed(capsys, chapter10.gain_and_price, answer).startswith("… Not answered yet")
+
+
+def test_a_function_without_a_body_is_not_answered_yet(capsys):
+    assert printed(capsys, chapter10.importance_bound, lambda log_weights: ...).startswith("… Not answered yet")
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (chapter10.one_face, (1, 0)),
+        (chapter10.one_face, (1.0, 0.001)),
+        (chapter10.importance_bound, bound),
+        (chapter10.importance_bound, lambda w: torch.logsumexp(w, dim=0) - math.log(len(w))),
+        (chapter10.euler_steps, 16),
+        (chapter10.gain_and_price, (2, 4 / 3)),
+        (chapter10.gain_and_price, (torch.tensor(2.003), torch.tensor(1.33))),
+    ],
+)
+def test_right_answers(capsys, check, answer):
+    assert printed(capsys, check, answer) == "✓ Correct.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ((1, 1), "How far do the balls"),
+        ((0, 1), "wrong way round"),
+        ((0, 0), "centre of a real face's ball"),
+        ((1, 0.2), "ball of radius 0"),
+    ],
+)
+def test_hints_on_one_face(capsys, answer, hint):
+    assert hint in printed(capsys, chapter10.one_face, answer)
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (lambda w: torch.logsumexp(w, 0), "what is missing"),
+        (lambda w: w.mean(0), "is the ELBO"),
+        (lambda w: w.exp().mean(0).log(), "no floating-point number"),
+        (lambda w: torch.logsumexp(w, 0) / len(w), "divides the logarithm by k"),
+        (lambda w: torch.logsumexp(w, 0) + math.log(len(w)), "added log k"),
+        (lambda w: w.max(0).values, "largest weight alone"),
+        (lambda w: torch.logsumexp(w, 1) - math.log(6), "should give one bound an image"),
+        (lambda w: bound(w).mean(), "yours is ()"),
+        (lambda w: bound(w) + 1, "which step"),
+    ],
+)
+def test_hints_on_the_bound(capsys, function, hint):
+    assert hint in printed(capsys, chapter10.importance_bound, function)
+
+
+@pytest.mark.parametrize(("steps", "hint"), [(1, "single step"), (8, "Try more"), (64, "smallest power")])
+def test_hints_on_the_steps(capsys, steps, hint):
+    assert hint in printed(capsys, chapter10.euler_steps, steps)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ((4, 4 / 3), "take the root"),
+        ((3, 4 / 3), "and of the error"),
+        ((3**0.5, 4 / 3), "have the power s² + e²"),
+        ((1, 4 / 3), "the gain is the root of"),
+        ((2, 2), "the limit, not the value"),
+        ((2, 4), "only what was painted is amplified"),
+        ((2, 7 / 3), "not by g ĉ"),
+        ((2, 1 / 3), "on top of the error"),
+        ((2, 1), "How many times e²"),
+    ],
+)
+def test_hints_on_the_gain(capsys, answer, hint):
+    assert hint in printed(capsys, chapter10.gain_and_price, answer)
+
+
+def test_a_raising_answer_does_not_raise(capsys):
+    def broken(log_weights):
+        raise RuntimeError("no such thing")
+
+    assert "RuntimeError: no such thing" in printed(capsys, chapter10.importance_bound, broken)

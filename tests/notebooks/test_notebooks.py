@@ -1,0 +1,267 @@
+"""The form of the chapters: what a reader, the book and `pytest --nbval` rely on without running anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat import NotebookNode
+
+from notebooks.measure import RECORD, SEEDS
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MAX_LINES = 15
+MAX_LINES_WITH_CLASS = 25
+MAX_WORDS = 120
+
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|mnt|opt|usr|var|work)/\w|\b[A-Z]:\\\\?\w")
+CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
+DISPLAY_MATH = re.compile(r"\$\$.*?\$\$|```\{math\}.*?```", re.DOTALL)
+QUESTION = re.compile(
+    r"^```\{admonition\} Question (\d+)\n:class: question\n(.*?)^```\n+"
+    r"^```\{admonition\} Answer\n:class: dropdown\n(.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+EXERCISE = re.compile(r"```\{exercise\} (Predict|Code|Explore): .+\n:label: (ex-[\w-]+)")
+PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif"}
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def chapter(request: pytest.FixtureRequest) -> NotebookNode:
+    """Each chapter as it is stored."""
+    return read(request.param)
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook as it is: `nbformat.read` would silently repair what these tests look for."""
+    return nbformat.v4.reads(path.read_text())
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def mime_types(cell: NotebookNode) -> set[str]:
+    return {mime for output in cell.outputs for mime in output.get("data", {})}
+
+
+def shows_picture(cell: NotebookNode) -> bool:
+    return bool(mime_types(cell) & PICTURES)
+
+
+def figure_of(cell: NotebookNode) -> dict[str, str | None]:
+    """The alternative text, caption and name that the book will print; None for one that is missing."""
+    mystnb = cell.metadata.get("mystnb", {})
+    figure = mystnb.get("figure", {})
+    return {
+        "alt": mystnb.get("image", {}).get("alt"),
+        "caption": figure.get("caption"),
+        "name": figure.get("name"),
+    }
+
+
+def files_in_table_of_contents() -> list[str]:
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    return [chapter["file"] for part in parts for chapter in part["chapters"]]
+
+
+def test_book_lists_the_chapters_in_reading_order() -> None:
+    listed = [name for name in files_in_table_of_contents() if name.startswith("notebooks/")]
+    assert listed == [f"notebooks/{path.stem}" for path in CHAPTERS]
+
+
+def test_executed_once_from_top_to_bottom(chapter: NotebookNode) -> None:
+    counts = [cell.execution_count for cell in code_cells(chapter)]
+    assert counts == list(range(1, len(counts) + 1)), "run `make notebooks`"
+
+
+def test_stores_neither_error_nor_stderr(chapter: NotebookNode) -> None:
+    for cell in code_cells(chapter):
+        meant = "raises-exception" in cell.metadata.get("tags", [])
+        for output in cell.outputs:
+            assert meant or output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", output.text
+
+
+def test_no_cell_ends_in_a_semicolon(chapter: NotebookNode) -> None:
+    """nbval executes such a cell as if the semicolon were not there, and then sees an output that is not stored."""
+    assert [cell.source for cell in code_cells(chapter) if cell.source.rstrip().endswith(";")] == []
+
+
+def test_cells_are_short(chapter: NotebookNode) -> None:
+    for cell in code_cells(chapter):
+        has_class = re.search(r"^class ", cell.source, re.MULTILINE)
+        limit = MAX_LINES_WITH_CLASS if has_class else MAX_LINES
+        assert len(cell.source.splitlines()) <= limit, cell.source
+
+
+def passages(notebook: NotebookNode) -> list[str]:
+    """The prose, cut wherever a code cell, a heading or a new box gives the reader a rest."""
+    marks = [cell.source if cell.cell_type == "markdown" else "# code" for cell in notebook.cells]
+    return re.split(r"^(?:#+ |```\{admonition\}).*$", "\n\n".join(marks), flags=re.MULTILINE)
+
+
+def words(passage: str) -> int:
+    """Words that are read as a sentence: no displayed formula, no table, no directive."""
+    lines = DISPLAY_MATH.sub("", passage).splitlines()
+    return sum(len(line.split()) for line in lines if not line.lstrip().startswith(("|", "```", ":", "<")))
+
+
+def test_prose_comes_in_short_passages(chapter: NotebookNode) -> None:
+    for passage in passages(chapter):
+        assert words(passage) <= MAX_WORDS, passage
+
+
+def test_pictures_have_alt_text_caption_and_name(chapter: NotebookNode) -> None:
+    for cell in filter(shows_picture, code_cells(chapter)):
+        missing = [key for key, value in figure_of(cell).items() if not value]
+        assert missing == [], cell.source
+
+
+def test_figure_names_are_unique_in_the_book() -> None:
+    names = [figure_of(cell)["name"] for path in CHAPTERS for cell in code_cells(read(path))]
+    assert [name for name, count in Counter(filter(None, names)).items() if count > 1] == []
+
+
+def test_has_one_title_in_its_first_cell(chapter: NotebookNode) -> None:
+    outside_fences = re.sub(r"^(`{3,}).*?^\1", "", prose(chapter), flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", outside_fences, re.MULTILINE)) == 1
+    assert chapter.cells[0].source.startswith("# ")
+
+
+def test_citations_are_in_the_bibliography(chapter: NotebookNode) -> None:
+    known = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.MULTILINE))
+    cited = {key.strip() for keys in CITATION.findall(prose(chapter)) for key in keys.split(",")}
+    assert cited, "a chapter names its sources"
+    assert cited - known == set()
+
+
+def test_cell_ids_exist_and_are_unique(chapter: NotebookNode) -> None:
+    ids = [cell.get("id") for cell in chapter.cells]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+
+
+def test_names_no_path_of_one_machine(chapter: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(chapter) for output in cell.outputs]
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    found = [ABSOLUTE_PATH.search(text) for text in [*texts, *(cell.source for cell in chapter.cells)]]
+    assert [match.string for match in found if match] == []
+
+
+def test_stores_nothing_that_another_run_would_change(chapter: NotebookNode) -> None:
+    assert set(chapter.metadata) == {"kernelspec", "language_info"}
+    assert chapter.metadata.kernelspec.name == "python3"
+    assert "version" not in chapter.metadata.language_info
+    for cell in code_cells(chapter):
+        assert "execution" not in cell.metadata
+        assert "application/vnd.jupyter.widget-view+json" not in mime_types(cell)
+
+
+def test_sets_its_seed_where_the_script_can_replace_it(chapter: NotebookNode) -> None:
+    assert any(re.search(r"^SEED = 0$", cell.source, re.MULTILINE) for cell in code_cells(chapter))
+
+
+def test_has_exercises_to_predict_to_code_and_to_explore(chapter: NotebookNode) -> None:
+    exercises = EXERCISE.findall(prose(chapter))
+    assert {kind for kind, _ in exercises} == {"Predict", "Code", "Explore"}
+    solved = re.findall(r"```\{solution-start\} (ex-[\w-]+)\n:class: dropdown", prose(chapter))
+    assert solved == [label for _, label in exercises]
+
+
+def printed(cell: NotebookNode) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def test_every_exercise_is_open_and_every_solution_passes(chapter: NotebookNode) -> None:
+    """One verdict each, in turn: of the cell that waits for the reader, then of the folded solution."""
+    verdicts = [line for cell in code_cells(chapter) for line in printed(cell).splitlines()]
+    verdicts = [line for line in verdicts if line.startswith(("… Not answered", "✓ Correct.", "✗"))]
+    exercises = EXERCISE.findall(prose(chapter))
+    assert [verdict[0] for verdict in verdicts] == ["…", "✓"] * len(exercises)
+
+
+def test_quiz_has_four_questions_and_answers_that_discuss_every_option(chapter: NotebookNode) -> None:
+    questions = QUESTION.findall(prose(chapter))
+    assert [int(number) for number, _, _ in questions] == list(range(1, len(questions) + 1))
+    assert len(questions) >= 4
+    for _, question, answer in questions:
+        options = re.findall(r"^- (\([a-z]\))", question, re.MULTILINE)
+        assert len(options) >= 3, question
+        assert re.match(r"\s*\*\*(\([a-z]\))\.?\*\*", answer), answer
+        assert [option for option in options if option not in answer] == [], answer
+
+
+def test_the_right_answers_are_not_all_in_one_place(chapter: NotebookNode) -> None:
+    answers = [re.search(r"\*\*(\([a-z]\))", answer).group(1) for _, _, answer in QUESTION.findall(prose(chapter))]
+    assert len(set(answers)) > 1
+
+
+def test_every_figure_is_referred_to() -> None:
+    notebooks = [read(path) for path in CHAPTERS]
+    names = {figure_of(cell)["name"] for notebook in notebooks for cell in code_cells(notebook)} - {None}
+    captions = [figure_of(cell)["caption"] or "" for notebook in notebooks for cell in code_cells(notebook)]
+    text = "\n".join([*map(prose, notebooks), *captions])
+    assert names - set(re.findall(r"\{numref\}`(?:[^`<]*<)?([\w-]+)>?`", text)) == set()
+
+
+@pytest.fixture
+def measured(chapter: NotebookNode, request: pytest.FixtureRequest) -> dict:
+    """What `notebooks.measure` has recorded of the chapter."""
+    return json.loads(RECORD.read_text())["chapters"][request.node.callspec.params["chapter"].stem]
+
+
+def test_the_stated_time_is_the_measured_one(chapter: NotebookNode, measured: dict) -> None:
+    stated = re.search(r"all cells take about (\d+) seconds on two CPU cores", chapter.cells[0].source)
+    assert stated, "the first cell says: all cells take about N seconds on two CPU cores"
+    assert measured["seconds"] / 1.5 <= int(stated.group(1)) <= 1.5 * measured["seconds"]
+
+
+def test_stays_within_the_memory_of_a_laptop(measured: dict) -> None:
+    assert measured["peak_memory_mib"] < 2000 * 1e6 / 2**20
+
+
+BUDGET, BUDGET_OF_ALL = 100, 600  # seconds of a chapter, and of all together, on two cores that do nothing else
+
+
+def test_stays_within_the_time_of_a_lesson(measured: dict) -> None:
+    assert measured["seconds"] <= BUDGET
+
+
+def test_all_chapters_together_stay_within_their_budget() -> None:
+    chapters = json.loads(RECORD.read_text())["chapters"].values()
+    assert sum(chapter["seconds"] for chapter in chapters) <= BUDGET_OF_ALL
+
+
+def claimed(notebook: NotebookNode) -> list[str]:
+    """What the chapter's claims have printed, in order: the other lines with a tick are the verdicts of exercises."""
+    lines = [line for cell in code_cells(notebook) for line in printed(cell).splitlines()]
+    return [line for line in lines if line.startswith("✓ ") and line != "✓ Correct."]
+
+
+def test_every_claim_was_measured_and_held(chapter: NotebookNode, measured: dict) -> None:
+    lines = claimed(chapter)
+    assert len(measured["claims"]) == len(lines), "run `make measure`"
+    for claim, line in zip(measured["claims"], lines, strict=True):
+        assert line.startswith(f"✓ {claim['statement']} ("), "run `make measure`"
+        assert list(claim["values"]) == list(claim["references"]) == [str(seed) for seed in SEEDS], claim
+        assert claim["held"] == {str(seed): True for seed in SEEDS}, claim
+        for seed, value in claim["values"].items():
+            assert holds(claim, value, claim["references"][seed]), claim
+
+
+def holds(claim: dict, value: float, reference: float) -> bool:
+    """Whether the recorded numbers bear the claim out; those of earlier records have three digits."""
+    if claim["sign"] == "=":
+        return abs(value - reference) <= 1.01 * claim["tolerance"] + 0.01 * abs(reference)
+    return value <= reference if claim["sign"] == "≤" else value >= reference

@@ -1,0 +1,385 @@
+"""The evaluation of a model: its figures on data where they can be known, what it leaves out and why, its table."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import types
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+
+from vaelib import data, latent, losses, metrics
+from vaelib.data import Dataset, download
+from vaelib.flow import Flow
+from vaelib.models import VAE, AutoEncoder
+from vaelib.priors import Gaussian, GaussianMixture
+from vaelib.runs import classifier, edits, evaluation, inception, report
+from vaelib.runs.statistics import Statistics
+from vaelib.sharpening import Sharpener
+from vaelib.support.errors import UserError
+
+FACES = ["Smiling", "Eyeglasses", "Hat"]
+
+
+def noise(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def dataset(n, size=32, seed=0, name="mine", names=FACES, split="valid"):
+    """Noise around a grey of its own for each image; labels by chance."""
+    rng = np.random.default_rng(seed)
+    greys = rng.integers(30, 200, (n, 3, 1, 1))
+    images = (greys + rng.integers(0, 55, (n, 3, size, size))).astype(np.uint8)
+    labels = torch.from_numpy(rng.random((n, len(names))) < 0.5) if names else None
+    return Dataset(images, name, split, labels, list(names), crop="the largest centred square")
+
+
+def statistics(model, names=FACES, seed=0):
+    """What is fitted to codes, here to some from N(0, I)."""
+    mu = torch.randn(200, model.latent_dim, generator=noise(seed))
+    fitted = {"gaussian": Gaussian().fit(mu), "gmm": GaussianMixture(2).fit(mu)}
+    fitted["flow"] = Flow(3, width=8, blocks=1).fit(mu)
+    directions = torch.randn(len(names), model.latent_dim, generator=noise(1))
+    x = data.all_images(dataset(20, model.image_size, 2))
+    with torch.no_grad():
+        sharpener = Sharpener().fit(x, model.reconstruct(x))
+    return Statistics(fitted, 0.2, list(names), directions, sharpener)
+
+
+def small(kind=VAE, size=32):
+    torch.manual_seed(0)
+    return kind(size, 3, (4, 8)).eval()
+
+
+@pytest.fixture(scope="module")
+def of_a_vae() -> dict:
+    model = small()
+    return evaluation.evaluate(model, dataset(90, seed=1), dataset(40), statistics(model))
+
+
+@pytest.fixture(scope="module")
+def of_faces() -> dict:
+    """Of a model of 64 pixels, under the shipped judge."""
+    model = small(size=64)
+    return evaluation.evaluate(model, dataset(90, 64, 1), dataset(40, 64), statistics(model))
+
+
+def test_the_setting_is_stated(of_a_vae):
+    expected = {"dataset": "mine", "split": "valid", "size": 32, "images": 40, "samples": 40, "seed": 0}
+    assert {key: of_a_vae[key] for key in expected} == expected
+    assert of_a_vae["crop"] == "the largest centred square"
+    assert evaluation.protocol(dataset(5, name="celeba"))["crop"] == "the largest centred square"  # a folder's name
+
+
+def test_the_likelihood_figures_agree_with_their_definitions(of_a_vae):
+    model, held_out = small(), dataset(40)
+    x = data.all_images(held_out)
+    with torch.no_grad():
+        mu, logvar = model.encode(x)
+        nll = losses.nll(x, model(x, noise())[0], losses.Gaussian(0.2)).mean().item()
+    kl = losses.kl_divergence(mu, logvar).mean().item()
+    assert of_a_vae["nll"] == pytest.approx(nll, rel=1e-4)
+    assert of_a_vae["kl"] == pytest.approx(kl, rel=1e-4)
+    assert of_a_vae["elbo"] == -of_a_vae["nll"] - of_a_vae["kl"]
+    assert of_a_vae["mse"] == pytest.approx((x - model.reconstruct(x)).square().mean().item(), rel=1e-5)
+    assert of_a_vae["psnr"] == pytest.approx(-10 * math.log10(of_a_vae["mse"]))
+    for nats, bits in (("elbo", "bits_per_dim"), ("iwae_bound", "iwae_bits_per_dim")):
+        assert of_a_vae[bits] == pytest.approx(8 - of_a_vae[nats] / (3 * 32 * 32 * math.log(2)))
+    assert of_a_vae["iwae_bound"] > of_a_vae["elbo_on_the_same"]
+    assert (of_a_vae["iwae_draws"], of_a_vae["iwae_images"], of_a_vae["latent_dim"]) == (50, 40, 3)
+
+
+def test_a_density_of_one_nat_a_pixel_in_bits():
+    assert metrics.bits_per_dim(0, 100) == 8  # uniform over 256 values
+    assert metrics.bits_per_dim(-100 * math.log(2), 100) == pytest.approx(9)
+
+
+def test_every_prior_has_its_distance_and_the_best_is_named(of_a_vae):
+    distances = of_a_vae["frechet"]["pixels"]
+    samples = {f"samples, {name}" for name in ("normal", "gaussian", "gmm", "flow")}
+    assert set(distances) == {"training images", "reconstructions"} | samples
+    best = f"samples, {of_a_vae['best_prior']}"
+    assert distances[best] == min(distances[name] for name in samples)
+    assert distances["training images"] < distances[best]  # the model is not trained
+    assert best in of_a_vae["precision_recall"]["precision"] and best in of_a_vae["memorisation"]["ratio"]
+
+
+def test_what_is_painted_is_judged_once_more_when_it_is_sharpened(of_a_vae):
+    model, held_out = small(), dataset(40)
+    known, sharpened = statistics(model), of_a_vae["sharpened"]
+    x, x_hat = data.all_images(held_out), known.sharpener(latent.reconstruct_all(model, held_out))
+    assert sharpened["mse"] == pytest.approx((x - x_hat).square().mean().item(), rel=1e-4)
+    assert set(sharpened) == {"mse", "psnr", "frechet", "best_prior", "precision_recall", "memorisation"}
+    look = metrics.PixelFeatures(64).fit(data.all_images(dataset(90, seed=1)))
+    expected = metrics.frechet_distance(look(x_hat), look(x))
+    assert sharpened["frechet"]["pixels"]["reconstructions"] == pytest.approx(expected, rel=1e-3)
+    assert set(sharpened["frechet"]["pixels"]) == set(of_a_vae["frechet"]["pixels"])
+    for title, distance in sharpened["frechet"]["pixels"].items():
+        assert (distance == of_a_vae["frechet"]["pixels"][title]) == (title == "training images")
+
+
+def test_a_run_from_before_there_were_sharpeners_is_judged_as_it_is(of_a_vae):
+    model = small()
+    known = statistics(model)
+    known.sharpener = None
+    figures = evaluation.evaluate(model, dataset(90, seed=1), dataset(40), known)
+    assert figures == {key: value for key, value in of_a_vae.items() if key != "sharpened"}
+
+
+def test_edits_of_faces_are_judged_sharpened_too(of_faces):
+    assert list(of_faces["sharpened"]["edits"]) == list(of_faces["edits"])
+    assert of_faces["sharpened"]["edits"] != of_faces["edits"]
+
+
+def test_small_images_are_seen_in_pixels_alone(of_a_vae):
+    assert list(of_a_vae["features"]) == ["pixels"] and of_a_vae["precision_recall"]["features"] == "pixels"
+    assert of_a_vae["features"]["pixels"].startswith("64 principal components")
+    assert "edits" not in of_a_vae
+    assert "64 pixels or more" in of_a_vae["not_computed"]["attributes"]
+    assert set(of_a_vae["not_computed"]) == {"attributes", "edits", "inception"}
+
+
+def test_faces_are_seen_by_the_judge(of_faces):
+    assert list(of_faces["features"]) == list(of_faces["frechet"]) == ["attributes", "pixels"]
+    assert "attributes64" in of_faces["features"]["attributes"]
+    assert of_faces["precision_recall"]["features"] == of_faces["memorisation"]["features"] == "attributes"
+    assert set(of_faces["edits"]) | {n.removeprefix("edits: ") for n in of_faces["not_computed"]} >= set(FACES[:2])
+    for edit in of_faces["edits"].values():
+        assert len(edit["success"]) == len(edit["strengths"]) == 5
+        assert 0 <= edit["judge_accuracy"] <= 1
+
+
+def test_large_images_are_resized_for_the_judge():
+    model = small(size=128)
+    figures = evaluation.evaluate(model, dataset(10, 128, 1), dataset(6, 128), statistics(model))
+    assert figures["size"] == 128 and "attributes" in figures["frechet"]
+
+
+def test_an_autoencoder_has_no_likelihood():
+    model = small(AutoEncoder)
+    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
+    assert not {"nll", "kl", "elbo", "iwae_bound", "active_units"} & set(figures)
+    assert {"mse", "frechet", "memorisation"} <= set(figures)
+    assert "likelihood" not in report.evaluation(figures)
+
+
+def test_without_attributes_there_is_nothing_to_edit():
+    model = small(size=64)
+    plain = dataset(20, 64, names=[])
+    figures = evaluation.evaluate(model, dataset(30, 64, 1, names=[]), plain, statistics(model, []))
+    assert figures["edits"] == {} and "no direction of Smiling" in figures["not_computed"]["edits"]
+
+
+def test_codes_and_labels_are_found_once_for_all_edits(monkeypatch):
+    encoded, judged = [], []
+    encode, accuracies = edits.encode_dataset, edits.judge_accuracies
+    monkeypatch.setattr(edits, "encode_dataset", lambda *args: encoded.append(1) or encode(*args))
+    monkeypatch.setattr(edits, "judge_accuracies", lambda *args: judged.append(1) or accuracies(*args))
+    model = small(AutoEncoder, size=64)  # which has no likelihood that needs codes
+    for names in (FACES, []):
+        figures = evaluation.evaluate(model, dataset(30, 64, 1), dataset(20, 64), statistics(model, names))
+        assert bool(figures["edits"]) == bool(figures["sharpened"]["edits"]) == bool(names)
+    assert (len(encoded), len(judged)) == (1, 1)  # none without a direction to edit along
+    assert {"edits", "sharpened edits"} <= set(figures["not_computed"])
+
+
+def test_without_labels_the_judge_is_not_asked(monkeypatch):
+    monkeypatch.setattr(classifier, "probabilities", None)
+    assert edits.judge_accuracies(classifier.load(), dataset(5, 64, names=["Dog"])) == {}
+
+
+def test_labels_are_compared_by_their_names():
+    judge = classifier.load()
+    ds = dataset(30, 64, names=["Dog", "Young", "Bald"])
+    said = classifier.probabilities(judge, data.all_images(ds)) > 0.5
+    ds.attributes[:, 1] = said[:, judge.attribute_names.index("Young")]
+    ds.attributes[:, 2] = ~said[:, judge.attribute_names.index("Bald")]
+    assert edits.judge_accuracies(judge, ds) == {"Young": 1, "Bald": 0}
+
+
+def test_of_many_images_the_first_are_taken(monkeypatch):
+    monkeypatch.setattr(evaluation, "MOST_IMAGES", 10)
+    model = small()
+    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
+    assert figures["images"] == figures["samples"] == figures["iwae_images"] == 10
+    assert figures["memorisation"]["training_images"] == 30  # a copy may be of any of them
+    assert figures["features"]["pixels"].startswith("10 principal components")
+
+
+@pytest.mark.parametrize(("train", "held_out"), [(20, 3), (3, 20)])
+def test_too_few_images_are_refused(train, held_out):
+    model = small()
+    with pytest.raises(UserError, match="too few to compare"):
+        evaluation.evaluate(model, dataset(train), dataset(held_out), statistics(model))
+
+
+def test_another_data_set_cannot_have_been_memorised():
+    model = small()
+    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model), trained_on=False)
+    assert "memorisation" not in figures and "not trained on" in figures["not_computed"]["memorisation"]
+
+
+def test_an_evaluation_can_be_repeated_and_stored(of_a_vae):
+    model = small()
+    again = evaluation.evaluate(model, dataset(90, seed=1), dataset(40), statistics(model))
+    assert json.loads(json.dumps(again, allow_nan=False)) == again == of_a_vae
+
+
+def test_the_record_of_an_experiment_tells_its_distances(of_a_vae, of_faces, monkeypatch, tmp_path):
+    monkeypatch.setattr("vaelib.runs.run.SHIPPED", tmp_path)
+    (tmp_path / "faces64").mkdir()
+    training = {"epochs": 3, "seconds": 2.5, "hardware": "an abacus"}
+    for figures, features in ((of_a_vae, "pixels"), (of_faces, "attributes")):
+        record = json.dumps({"training": training, "evaluation": figures})
+        (tmp_path / "faces64" / "metrics.json").write_text(record)
+        told = report.experiment("faces64").splitlines()[3]
+        assert figures["features"][features] in told and "40 held-out images" in told
+        plain, sharpened = told.split("; sharpened: ")
+        for part, judged in ((plain, figures), (sharpened, figures["sharpened"])):
+            assert f"samples from gmm {judged['frechet'][features]['samples, gmm']:.3g}" in part
+
+
+# Comparison of sets
+
+
+def test_copies_of_training_images_are_found():
+    features = torch.randn(500, 8, generator=noise())
+    training, held_out, reconstructions = features[:300], features[300:400], features[400:]
+    sets = {evaluation.HELD_OUT: held_out, evaluation.RECONSTRUCTIONS: reconstructions}
+    copies = sets | {"samples, gmm": training[:100] + 0.01}
+    honest = sets | {"samples, gmm": torch.randn(100, 8, generator=noise(1))}
+    ratios = [
+        evaluation.memorisation_metrics("x", s, training, "gmm")["ratio"]["samples, gmm"] for s in (copies, honest)
+    ]
+    assert ratios[0] < 0.05 and 0.8 < ratios[1] < 1.2
+
+
+def test_without_new_images_among_the_held_out_ones_there_is_no_ratio():
+    same = torch.randn(20, 4, generator=noise())
+    sets = {evaluation.HELD_OUT: same, evaluation.RECONSTRUCTIONS: same, "samples, normal": same + 1}
+    # Distances in integers, so that copies lie at exactly 0.
+    figures = evaluation.memorisation_metrics("x", {k: v.round() for k, v in sets.items()}, same.round(), "normal")
+    assert figures["ratio"] == {"reconstructions": None, "samples, normal": None}
+
+
+def test_the_best_prior_is_that_of_the_first_features():
+    x = torch.randn(50, 3, generator=noise())
+    near, far = x + 0.1, x + 5
+    rest = dict.fromkeys((evaluation.HELD_OUT, evaluation.TRAINING, evaluation.RECONSTRUCTIONS), x)
+    features = {
+        "attributes": rest | {"samples, normal": far, "samples, gmm": near},
+        "pixels": rest | {"samples, normal": near, "samples, gmm": far},
+    }
+    figures = evaluation.distance_metrics(features)
+    assert figures["best_prior"] == "gmm" and figures["precision_recall"]["features"] == "attributes"
+    assert figures["frechet"]["pixels"]["samples, gmm"] == pytest.approx(3 * 25, rel=1e-4)
+    assert figures["precision_recall"]["recall"]["reconstructions"] == 1
+
+
+# Inception
+
+
+@pytest.fixture
+def torchmetrics(monkeypatch, tmp_path):
+    """A stand-in for torchmetrics whose network averages the colours; its weights are in the cache."""
+    fid = types.ModuleType("torchmetrics.image.fid")
+
+    class Distance:
+        def __init__(self, width):
+            assert width == 2048
+            self.inception = torch.nn.Sequential(ToFloat(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+    class ToFloat(torch.nn.Module):
+        def forward(self, x):
+            assert x.dtype == torch.uint8
+            return x.float()
+
+    fid.FrechetInceptionDistance = Distance
+    for name in ("torchmetrics", "torchmetrics.image"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, fid.__name__, fid)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: tmp_path)
+    monkeypatch.setattr(inception.metadata, "version", lambda name: "1.2.3")
+    weights = tmp_path / "checkpoints" / inception.WEIGHTS
+    weights.parent.mkdir()
+    weights.touch()
+    return fid
+
+
+def evaluated_with_inception() -> dict:
+    model = small()
+    return evaluation.evaluate(model, dataset(20, seed=1), dataset(10), statistics(model), with_inception=True)
+
+
+def test_inception_is_one_more_way_to_look(torchmetrics):
+    figures = evaluated_with_inception()
+    assert "torchmetrics 1.2.3" in figures["features"]["inception"] and "inception" not in figures["not_computed"]
+    assert list(figures["frechet"]["inception"]) == list(figures["frechet"]["pixels"])
+    assert figures["frechet"]["inception"]["training images"] > 0
+
+
+def test_without_torchmetrics_the_record_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)  # as if it were not installed
+    figures = evaluated_with_inception()
+    assert "pip install" in figures["not_computed"]["inception"] and "inception" not in figures["frechet"]
+    assert "not computed: inception: torchmetrics is not installed" in report.evaluation(figures)
+
+
+def test_without_weights_and_network_the_record_says_so(torchmetrics, monkeypatch, tmp_path):
+    def unreachable(*_, timeout):
+        assert timeout <= 10
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(download.urllib.request, "urlopen", unreachable)
+    (tmp_path / "checkpoints" / inception.WEIGHTS).unlink()
+    assert "out of reach" in evaluated_with_inception()["not_computed"]["inception"]
+
+
+def test_weights_that_cannot_be_loaded_are_a_reason_too(torchmetrics):
+    def broken(width):
+        raise RuntimeError("invalid hash value\nand more")
+
+    torchmetrics.FrechetInceptionDistance = broken
+    with pytest.raises(UserError, match=r"cannot be loaded \(invalid hash value\)"):
+        inception.load()
+
+
+def test_an_error_without_words_is_named_by_its_type(torchmetrics):
+    def broken(width):
+        raise RuntimeError
+
+    torchmetrics.FrechetInceptionDistance = broken
+    with pytest.raises(UserError, match=r"cannot be loaded \(RuntimeError\): fix that first"):
+        inception.load()
+
+
+# The table
+
+
+def test_the_table_has_every_group(of_faces):
+    text = report.evaluation(of_faces)
+    for part in ("crop: the largest centred square", "psnr", "IWAE bound, 50 draws, first 40 images", "samples, gmm"):
+        assert part in text
+    assert f"{of_faces['elbo']:,.0f}" in text and f"{of_faces['bits_per_dim']:.3g}" in text
+    assert f"{of_faces['frechet']['attributes']['reconstructions']:.3g}" in text
+    name, edit = next(iter(of_faces["edits"].items()))
+    judge = f"judge accuracy {100 * edit['judge_accuracy']:.1f} %"
+    assert f"edit: {name}, of {edit['faces']} faces without it; {judge}\n" in text
+    assert "not computed: inception: --inception was not given" in text
+    assert max(map(len, text.splitlines())) <= 120 and "nan" not in text.lower()
+
+
+def test_numbers_keep_three_digits():
+    assert [report._cell(value) for value in (0.012345, 1.0, 123.4, -15488.6, None, "x", float("nan"))] == [
+        "0.0123",
+        "1",
+        "123",
+        "-15,489",
+        "",
+        "x",
+        "",
+    ]

@@ -1,0 +1,1 @@
+"""What only the chapters use: exercises with their checks, claims, figures, sliders."""

@@ -1,0 +1,63 @@
+"""The claims of a chapter: each is checked on the run at hand, and stops the notebook when it does not hold.
+
+Every claim is also kept as data in `made`, whether it holds or not: `notebooks/measure.py` reads them from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OPPOSITE = {"≤": ">", "≥": "<"}
+
+
+class ClaimError(AssertionError):
+    """A statement of the course that this run does not bear out."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That `value` is at most ("≤"), at least ("≥") or, up to `tolerance`, equal to ("=") `reference`; and if it is.
+
+    As a string it is the line that the notebook prints, or what `ClaimError` says.
+    """
+
+    statement: str
+    sign: str
+    value: float
+    reference: float
+    held: bool
+    tolerance: float | None = None  # of "=" alone
+
+    def __str__(self) -> str:
+        if self.sign == "=":
+            compared = f"{self.value:.3g} and {self.reference:.3g}, tolerance {self.tolerance:.1g}"
+        else:
+            sign = self.sign if self.held else OPPOSITE[self.sign]
+            compared = f"{self.value:.3g} {sign} {self.reference:.3g}"
+        return f"✓ {self.statement} ({compared})" if self.held else f"{self.statement}: not on this run ({compared})."
+
+
+made: list[Claim] = []  # since this session began, in order
+
+
+def at_most(statement: str, value: float, limit: float) -> None:
+    """Claim that `value` is at most `limit`: print it, or raise `ClaimError`."""
+    _make(Claim(statement, "≤", float(value), float(limit), bool(value <= limit)))
+
+
+def at_least(statement: str, value: float, limit: float) -> None:
+    """Claim that `value` is at least `limit`: print it, or raise `ClaimError`."""
+    _make(Claim(statement, "≥", float(value), float(limit), bool(value >= limit)))
+
+
+def equal(statement: str, value: float, expected: float, tolerance: float) -> None:
+    """Claim that two numbers differ by at most `tolerance`: print it, or raise `ClaimError`."""
+    held = bool(abs(value - expected) <= tolerance)
+    _make(Claim(statement, "=", float(value), float(expected), held, tolerance))
+
+
+def _make(claim: Claim) -> None:
+    made.append(claim)
+    if not claim.held:
+        raise ClaimError(str(claim))
+    print(claim)

@@ -1,0 +1,159 @@
+"""Experiments: the settings of a training run under a name, one TOML file each in the project's `experiments/`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..losses import Gaussian, likelihood_named
+from ..models import MODELS, LatentModel
+from ..support.errors import UserError, unknown
+from ..support.files import atomic_write
+from ..training import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Settings):
+    """What `vaelib train` needs to know: the settings of the training, and what is trained on what.
+
+    An experiment file sets some of these keys, `--set key=value` overrides any. `about` is a sentence for people; the
+    images of `dataset` have `size` pixels a side; `model` is a class of `vaelib.models`, and `latent_dim` and
+    `channels` are its arguments; `flow_steps` are those of a flow that is fitted to the codes in the end, 0 for none.
+    The likelihood is written as its name, with `sigma` where it is a Gaussian.
+    """
+
+    about: str
+    dataset: str
+    size: int = 64
+    model: str = "VAE"
+    latent_dim: int = 64
+    channels: tuple[int, ...] = (32, 64, 128, 256)
+    flow_steps: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.flow_steps < 0:
+            raise UserError(f"flow_steps is {self.flow_steps}: it must be 0 (no flow) or more.")
+
+    def build_model(self) -> LatentModel:
+        """The untrained model. Seed torch before the call: its weights are random."""
+        if self.model not in MODELS:
+            raise unknown("model", self.model, MODELS)
+        return MODELS[self.model](self.size, self.latent_dim, self.channels)
+
+    def training_settings(self) -> dict:
+        """The keyword arguments of `training.fit`."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
+
+    def values(self) -> dict[str, object]:
+        """Every key with its value as an experiment file has it; a sigma only where there is one."""
+        own = {key: getattr(self, key) for key in KINDS if key not in ("likelihood", "sigma")}
+        own["likelihood"] = self.likelihood.name
+        if isinstance(self.likelihood, Gaussian):
+            own["sigma"] = self.likelihood.sigma
+        return {key: list(own[key]) if key == "channels" else own[key] for key in KINDS if key in own}
+
+    def to_toml(self) -> str:
+        """The text of an experiment file with every key."""
+        # JSON's strings, numbers, booleans and lists are written as TOML's are.
+        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.values().items())
+
+
+_OWN = {field.name for field in dataclasses.fields(Experiment)} - {field.name for field in dataclasses.fields(Settings)}
+_LAST = {"flow_steps": "int", "seed": "int"}
+# The keys of an experiment file and the types of their values: first what is trained on what, then how.
+KINDS = {
+    **{field.name: str(field.type) for field in dataclasses.fields(Experiment) if field.name in _OWN - set(_LAST)},
+    "likelihood": "str",
+    "sigma": "float",
+    **{
+        field.name: str(field.type)
+        for field in dataclasses.fields(Settings)
+        if field.name not in ("likelihood", *_LAST)
+    },
+    **_LAST,
+}
+REQUIRED = ("about", "dataset")  # the keys that have no default
+
+
+def folder() -> Path:
+    """Where the experiment files are: in the checkout, or packed beside the installed modules."""
+    package = Path(__file__).parents[1]
+    packed = package / "_experiments"
+    return packed if packed.is_dir() else package.parent / "experiments"
+
+
+def names() -> list[str]:
+    """The names of all experiments, sorted."""
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
+    """The experiment called `name`, with `key=value` overrides. Raises `UserError` for a name or key unknown to it."""
+    path = folder() / f"{name}.toml"
+    if name not in names():
+        raise unknown("experiment", name, names())
+    return read(path, overrides)
+
+
+def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """The experiment that a TOML file describes, with `key=value` overrides."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: copy the whole folder of the run, or train it again.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML ({error}): fix the file.") from error
+    for override in overrides:
+        key, value = _parse_override(override)
+        values[key] = value
+    missing = [key for key in REQUIRED if key not in values]
+    if missing:
+        raise UserError(f"{path} does not set {' and '.join(missing)}: add a line for each.")
+    return _from_values({key: _checked(key, value) for key, value in values.items()})
+
+
+def _from_values(values: dict) -> Experiment:
+    """The experiment of these values, with the likelihood that `likelihood` and `sigma` name."""
+    named = {word: values.pop(key) for word, key in (("name", "likelihood"), ("sigma", "sigma")) if key in values}
+    return Experiment(**values, likelihood=likelihood_named(**named))
+
+
+def write(experiment: Experiment, path: Path) -> None:
+    """Write every setting to `path`, in the form that `read` reads."""
+    with atomic_write(path) as partial:
+        partial.write_text(experiment.to_toml(), encoding="utf-8")
+
+
+def _parse_override(text: str) -> tuple[str, object]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise UserError(f"--set takes key=value and was given {text!r}: write for example --set epochs=5.")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value  # a word without quotes, as people type it in a shell
+
+
+def _checked(key: str, value: object) -> object:
+    """`value` in the type that the key asks for, or a `UserError` that names the key and that type."""
+    if key not in KINDS:
+        raise unknown("setting", key, KINDS)
+    wanted = KINDS[key]
+    if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted.startswith("tuple") and isinstance(value, list) and all(type(item) is int for item in value):
+        return tuple(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} cannot be {value}: it takes a finite number.")
+    if type(value).__name__ == wanted:
+        return value
+    kinds = {"tuple[int, ...]": "a list of whole numbers", "int": "a whole number", "bool": "true or false"}
+    raise UserError(
+        f"{key} cannot be {value!r}: it takes {kinds.get(wanted, 'a number' if wanted == 'float' else 'a word')}."
+    )

@@ -1,0 +1,41 @@
+"""The one kind of error that a user can cause, and the help that its message gives."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+
+
+class UserError(ValueError):
+    """A mistake that the person at the keyboard can fix.
+
+    The message is one sentence that names the cause and the remedy. The command line prints it without a traceback
+    and exits with status 2.
+    """
+
+
+def first_line(error: Exception) -> str:
+    """What another program's error says, in its first line; its type if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """A `UserError` for a name that does not exist, which suggests the nearest names that do.
+
+    `kind` says what was asked for, in a sentence ("attribute", "experiment"); `known` are the names that exist.
+    """
+    known = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(known)}."
+    return UserError(f"There is no {kind} {name!r}: {remedy}")
+
+
+def run_program(name: str, work: Callable[[], None]) -> None:
+    """Do the work of a program; a `UserError` ends it with one sentence on the error stream and exit status 2."""
+    try:
+        work()
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2)
