@@ -1,12 +1,12 @@
-# Everything that this project can do, by name: `make help`.
+# All commands of this project. `make help` lists them.
 #
-# Needs Python 3.11 or later and make. The packages go into .venv, by uv if it is installed and by pip if not; the
-# folder is made again when pyproject.toml or constraints.txt have changed.
+# They need Python 3.11 or later and make. The packages are installed into .venv, by uv if it is installed and by pip if
+# not. They are installed again when pyproject.toml or constraints.txt has changed.
 
 PYTHON ?= python3
 VENV   ?= .venv
 
-# Threads that wait for each other shall spin briefly and then sleep: by default they spin for so long that a chapter
+# Threads that wait for each other should spin briefly and then sleep. By default they spin for so long that a chapter
 # takes several times as long on a busy machine.
 export GOMP_SPINCOUNT ?= 30000
 
@@ -16,21 +16,21 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help setup book test pictures lab notebooks measure results lint clean
 
-help:  ## list what make can do
+help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 setup: $(INSTALLED)  ## create .venv and install the course into it (the other targets do this by themselves)
 
-# Sphinx reads only what has changed, so after a warning everything is read again: else the next call would not see it.
+# Sphinx reads only what has changed. After a warning everything is read again, or the next call would not show it.
 book: $(INSTALLED)  ## build the site into _build/html, from the outputs stored in the notebooks
 	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 
-# On all cores, each test and each notebook on one of them: networks this small gain little from a second thread, and
-# lose much where two threads wait for each other on a busy machine.
+# Tests run on all cores, each test and each notebook on one core. Networks this small gain little from a second thread,
+# and lose much when two threads wait for each other on a busy machine.
 test: $(INSTALLED) pictures  ## run all tests: those of the library, then every notebook against its stored outputs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval --nbval-current-env tests notebooks
 
-# Drawn once, here, where a bar shows how far they are: the chapters load them in silence.
+# The pictures are drawn here with a progress bar, because the chapters load them without one.
 pictures: $(INSTALLED)
 	$(BIN)/vaelib prepare faces --size 32
 	$(BIN)/vaelib prepare objects
@@ -38,7 +38,7 @@ pictures: $(INSTALLED)
 LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS      := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 
-lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, which then asks nobody for news
+lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, without its requests for news and updates
 	@mkdir -p $(LAB_SETTINGS) && echo '$(NO_NEWS)' > $(LAB_SETTINGS)/overrides.json
 	$(BIN)/jupyter lab notebooks
 
@@ -64,7 +64,7 @@ clean:  ## remove what was built (not .venv, and not the data in your cache fold
 	rm -rf _build .pytest_cache .ruff_cache
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp stands for a finished installation: a stopped one leaves none, and the next call goes on where it stopped.
+# The stamp marks a finished installation. A stopped one leaves no stamp, and the next call continues it.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "This needs Python 3.11 or later, and $(PYTHON) is not: name another one, as in: make PYTHON=python3.12" >&2; \

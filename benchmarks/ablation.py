@@ -1,12 +1,12 @@
-"""What each part of the recipe of `celeba64` gives: the recipe, and variants that change one thing of it.
+"""What each part of the recipe of `celeba64` contributes: the recipe, and variants that change one part of it.
 
     python -m benchmarks.ablation --epochs 3 --seeds 0 1 --output benchmarks/recorded/ablation.json
 
-Trains on real CelebA, under VAELIB_DATA, and measures on its validation images. The record is written after every run,
-and a run that is in it already with the same settings is not made again: stop it whenever you like, give the same
-command to go on. All variants are trained with one seed before the next seed has its turn.
+The script trains on real CelebA, under VAELIB_DATA, and measures on its validation images. The record is written after
+every run. A run that the record already has with the same settings is not made again, so you can stop the script at any
+time and continue with the same command. All variants are trained with one seed before the next seed begins.
 
-What density estimation after training gives (Ghosh et al. 2020) needs no variant: every run is sampled from N(0, I),
+The effect of density estimation after training (Ghosh et al. 2020) needs no variant. Every run is sampled from N(0, I),
 from the Gaussian and from the mixture that were fitted to its codes.
 """
 
@@ -40,9 +40,9 @@ PRIORS = ("normal", "gaussian", "gmm")
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside an identity, normalised and activated before each (He et al. 2016, ECCV).
+    """An identity plus two 3 x 3 convolutions, with normalisation and activation before each (He et al. 2016, ECCV).
 
-    The last one starts at zero: an untrained block changes nothing.
+    The last convolution starts at zero, so an untrained block changes nothing.
     """
 
     def __init__(self, channels: int):
@@ -57,13 +57,14 @@ class Residual(nn.Module):
         return nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps x (B, channels, H, W) to maps of the same shape."""
+        """Feature maps x (B, channels, H, W) to feature maps of the same shape."""
         return x + self.body(x)
 
 
 def with_residual_blocks(model: LatentModel) -> LatentModel:
-    """Put a residual block after every layer of `model`, save the one with the largest map on either side."""
-    # A layer is three modules; the decoder's follow two others. From the last to the first, so that numbers stay right.
+    """Put a residual block after every layer of `model`, except for the layer with the largest map on either side."""
+    # A layer is three modules, and two other modules precede those of the decoder. Blocks are inserted from the last
+    # layer to the first, so that the indices of the layers before stay valid.
     for layer, channels in reversed(list(enumerate(model.channels))[1:]):
         model.encoder.insert(3 * layer + 3, Residual(channels))
     for layer, channels in reversed(list(enumerate(reversed(model.channels[:-1])))):
@@ -72,7 +73,7 @@ def with_residual_blocks(model: LatentModel) -> LatentModel:
 
 
 def with_full_size_layer(model: LatentModel) -> LatentModel:
-    """Give the decoder a layer of its own at full size, where else it only enlarges the map before."""
+    """Give the decoder one more layer at full size. Without it the last layer only enlarges the map before it."""
     channels = model.channels[0] // 2
     model.decoder[-1] = nn.ConvTranspose2d(model.channels[0], channels, 4, stride=2, padding=1)
     for module in (nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, 3, 3, padding=1)):
@@ -82,18 +83,18 @@ def with_full_size_layer(model: LatentModel) -> LatentModel:
 
 @dataclass(frozen=True)
 class Variant:
-    """The recipe with some settings changed, in the form of `--set`, and the model perhaps altered after it is made."""
+    """The recipe with settings changed, in the form of `--set`, or with the model altered after it is built."""
 
     about: str
     changes: tuple[str, ...] = ()
     alter: Callable[[LatentModel], LatentModel] | None = None
 
     def experiment(self, epochs: int, seed: int, overrides: list[str]) -> experiments.Experiment:
-        """All settings; `overrides` change the recipe, and the variant that."""
+        """All settings: those of the recipe, changed by `overrides` and then by the variant."""
         return experiments.load(RECIPE, (*overrides, f"epochs={epochs}", f"seed={seed}", *self.changes))
 
     def build_model(self, experiment: experiments.Experiment) -> LatentModel:
-        """The untrained model of `experiment`, which is one of this variant; its seed is that of the weights."""
+        """The untrained model of `experiment`, which belongs to this variant; its seed also fixes the weights."""
         torch.manual_seed(experiment.seed)
         model = experiment.build_model()
         return self.alter(model) if self.alter else model
@@ -117,7 +118,6 @@ VARIANTS = {
 
 
 def main() -> None:
-    """Compare the variants."""
     run_program("ablation", lambda: work(parse_arguments()))
 
 
@@ -133,8 +133,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Which runs to make."""
-    parser = argparse.ArgumentParser(description=f"What each part of the recipe of {RECIPE} gives.")
+    parser = argparse.ArgumentParser(description=f"Measure what each part of the recipe of {RECIPE} contributes.")
     parser.add_argument("--epochs", type=int, default=experiments.load(RECIPE).epochs)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), metavar="NAME", help=", ".join(VARIANTS))
@@ -144,7 +143,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be trained before the first run, not after hours."""
+    """Raise `UserError` for a run that cannot be trained, before the first run and not after hours."""
     require_folder_of(arguments.output)
     for name in arguments.variants:
         if name not in VARIANTS:
@@ -154,7 +153,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[str]) -> dict:
-    """The run of variant `name` from the record at `path`; it is made, and written there, if it is not in it."""
+    """The run of variant `name` from the record at `path`. If it is missing, it is made and added."""
     variant = VARIANTS[name]
     experiment = variant.experiment(epochs, seed, overrides)
     described = {"about": variant.about, "changed": list(variant.changes)}
@@ -163,12 +162,12 @@ def recorded_run(path: Path, name: str, epochs: int, seed: int, overrides: list[
 
 
 def settings_of(experiment: experiments.Experiment) -> dict:
-    """The settings that make the trained model, as they are in a JSON file: another of the rest is no other run."""
+    """The settings that affect the trained model, as in a JSON file. A run is identified by these alone."""
     return {key: value for key, value in experiment.values().items() if key not in ("about", "flow_steps")}
 
 
 def recorded(path: Path, setting: dict, make: Callable[[], dict]) -> dict:
-    """The run of that setting from the record at `path`, made and written there if it is not in it."""
+    """The run of that setting from the record at `path`. If it is missing, it is made and added."""
     known = read(path)
     for run in known:
         if run.items() >= setting.items():
@@ -182,7 +181,7 @@ def recorded(path: Path, setting: dict, make: Callable[[], dict]) -> dict:
 
 
 def train(model: LatentModel, experiment: experiments.Experiment) -> dict:
-    """Train `model`; what that cost, as a run of `vaelib train` records it, and what came out."""
+    """Train `model`. Returns the cost, as `vaelib train` records it, and the quality."""
     train_set, held_out = (data.load(experiment.dataset, experiment.size, split) for split in ("train", "valid"))
     history = training.fit(model, train_set, held_out, progress=False, **experiment.training_settings())
     cost = {"train_images": len(train_set)} | training_metrics(experiment, history)
@@ -192,9 +191,10 @@ def train(model: LatentModel, experiment: experiments.Experiment) -> dict:
 def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset, sigma: float) -> dict:
     """Metrics of `model` on the first 2,000 images of `held_out`, by the functions of `vaelib.runs.evaluation`.
 
-    mse and psnr of reconstructions; of a VAE nll and kl in nats per image, bits per dimension, all under a Gaussian of
-    that `sigma`, and active units; Fréchet distances in the features of the attribute classifier to as many
-    reconstructions and samples of every prior, and to training images; sharpened: those of the same images sharpened.
+    mse and psnr are those of reconstructions. A VAE also gets nll and kl in nats per image, bits per dimension (all
+    under a Gaussian of that `sigma`) and active units. Fréchet distances are those of equally many reconstructions,
+    samples of every prior and training images, in the features of the attribute classifier. `sharpened` has them after
+    sharpening.
     """
     held_out = held_out.subset(evaluation.MOST_IMAGES)
     unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
@@ -219,7 +219,7 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
 
 
 def distances(found: dict) -> dict:
-    """Of what was measured, the Fréchet distances in the features of the classifier, and the best prior by these."""
+    """The Fréchet distances in the features of the classifier, and the best prior by these distances."""
     return {"frechet": found["frechet"]["attributes"], "best_prior": found["best_prior"]}
 
 
@@ -233,14 +233,14 @@ def likelihood_metrics(model: VAE, held_out: data.Dataset, sigma: float) -> dict
 
 
 def validate(model: LatentModel, ds: data.Dataset, sigma: float) -> dict[str, float]:
-    """What `training.fit` measures of `model` on `ds` after an epoch, under a Gaussian of that `sigma`."""
+    """The metrics that `training.fit` takes of `model` on `ds` after an epoch, under a Gaussian of that `sigma`."""
     settings = training.Settings()
     batches = data.loader(ds, settings.batch_size, device=model.device)
     return training.validate(model, batches, settings, devices.accelerator(), sigma)
 
 
 def read(path: Path) -> list[dict]:
-    """The runs of the record at `path`, none if there is no such file."""
+    """The runs of the record at `path`; an empty list if there is no such file."""
     if not path.exists():
         return []
     try:
@@ -256,7 +256,7 @@ def table(made: list[dict]) -> pd.DataFrame:
 
 
 def columns(run: dict) -> dict:
-    """What the table shows of a run."""
+    """The values of a run that the table shows."""
     quality, distances = run["quality"], run["quality"]["frechet"]
     keys = ("psnr", "nll", "kl", "bits_per_dim", "active_units")  # an autoencoder has the first alone
     return {

@@ -1,12 +1,12 @@
-"""The loops that `throughput.py` compares: each makes passes over the same images with the same network.
+"""The loops that `throughput.py` compares. Each passes over the same images with the same network.
 
     vaelib            `training.fit`, with the settings of the experiment
-    jpeg files        the loop that people write: Pillow decodes CelebA's files in a DataLoader, in every epoch
-    images in memory  the same loop on images decoded before: what is gained over it does not come from the data
+    jpeg files        the usual loop: Pillow decodes CelebA's files in a DataLoader, in every epoch
+    images in memory  the same loop on images decoded beforehand: any gain over it does not come from the data
 
-All but the first compute in float32 and NCHW, use Adam as it comes and read the loss in every step. Only the first two
-flip images where the experiment asks for it, so the comparison with images in memory, and with pythae's own trainer
-(pythae_contender.py), favours these a little.
+All but the first compute in float32 and NCHW, use Adam with its defaults and read the loss in every step. Only the
+first two flip images if the experiment asks for it. The comparison with images in memory, and with pythae's own
+trainer (pythae_contender.py), therefore favours these two slightly.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from vaelib.runs.experiments import Experiment
 from vaelib.support import devices
 from vaelib.support.errors import UserError
 
-LEARNING_RATE = 1e-3  # Adam's own
+LEARNING_RATE = 1e-3  # Adam's default
 
 
 @dataclass(frozen=True)
 class Task:
     """What to train on: the first `images` training images of `dataset`, and their JPEG files in the folder `jpegs`.
 
-    `jpegs` is None where there are none. `workers` are the numbers of loader processes to choose from.
+    `jpegs` is None if there are none. `workers` are the numbers of loader processes to choose from.
     """
 
     experiment: Experiment
@@ -50,18 +50,18 @@ class Task:
 
 
 class Contender(Protocol):
-    """A loop that is ready to start; `about` holds what the record should say of it."""
+    """A loop that is ready to start. `about` holds further facts for the record."""
 
     precision: torch.dtype
     about: dict
 
     def epoch(self) -> float:
-        """Train on every image once; the seconds that took."""
+        """Train on every image once. Returns the seconds that it took."""
         ...
 
 
 class Vaelib:
-    """The library's own loop. The seconds are those of its history, since `fit` also prepares and validates."""
+    """The library's own loop. The seconds come from its history, because `fit` also prepares and validates."""
 
     def __init__(self, task: Task):
         self.settings = task.experiment.training_settings() | {"epochs": 1, "progress": False}
@@ -78,7 +78,7 @@ class Vaelib:
 
 
 class PlainLoop:
-    """The loop of a first tutorial, on any iterable of batches (B, 3, H, W) in [0, 1]."""
+    """The loop of an introductory tutorial, on any iterable of batches (B, 3, H, W) in [0, 1]."""
 
     precision = torch.float32
 
@@ -116,7 +116,7 @@ class MemoryBatches:
 
 
 class JpegBatches:
-    """Shuffled batches of image files, which `workers` processes decode, crop, resize, and flip where that is asked."""
+    """Shuffled batches of image files. `workers` processes decode, crop, resize and, if asked to, flip the images."""
 
     def __init__(self, task: Task, workers: int):
         from torchvision import datasets, transforms
@@ -129,8 +129,8 @@ class JpegBatches:
             task.experiment.batch_size,
             shuffle=True,
             num_workers=workers,
-            persistent_workers=workers > 0,  # a pass is short here: the start of processes must not count in it
-            # As by default on Linux; but this process was spawned, and its workers would be spawned too.
+            persistent_workers=workers > 0,  # passes are short here, so the start of processes must not count
+            # The default on Linux, set here because this process was spawned and would spawn its workers, too.
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
             pin_memory=devices.accelerator().device.type == "cuda",
         )
@@ -141,7 +141,7 @@ class JpegBatches:
 
 
 def jpeg_files(task: Task) -> PlainLoop:
-    """The plain loop on JPEG files, with the number of loader processes with which it is fastest here."""
+    """The plain loop on JPEG files, with the number of loader processes that is fastest on this machine."""
     if task.jpegs is None:
         raise UserError(f"{task.dataset} has no published JPEG files here: have CelebA's under VAELIB_DATA.")
     seconds = {workers: seconds_with(task, workers) for workers in task.workers}
@@ -152,7 +152,7 @@ def jpeg_files(task: Task) -> PlainLoop:
 
 
 def seconds_with(task: Task, workers: int) -> float:
-    """What a pass over the JPEG files takes with that number of processes, once they have started."""
+    """The seconds of a pass over the JPEG files with that number of processes, once they have started."""
     loop = PlainLoop(task.experiment, JpegBatches(task, workers))
     loop.epoch()
     return loop.epoch()
@@ -166,8 +166,8 @@ def images_in_memory(task: Task) -> PlainLoop:
 def copy_jpegs(root: Path, count: int, folder: Path) -> bool:
     """Copy CelebA's first `count` training images, as published under `root`, into a sub-folder of `folder`.
 
-    Copied also where they lie in a folder, so that a zip makes no difference. False, and nothing is copied, where the
-    files are not there or are no JPEG files (release/pack_images.py packs others).
+    They are copied even if they lie in a folder, so that a zip makes no difference. Returns False and copies nothing if
+    the files are missing or are not JPEG files (release/pack_images.py packs WebP files).
     """
     found = celeba.find(root)
     if found.missing:

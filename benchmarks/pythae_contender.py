@@ -1,6 +1,6 @@
 """pythae's trainer on vaelib's network (Chadebec, Vincent & Allassonnière 2022, *Pythae*, NeurIPS datasets track).
 
-Model, loss, dataset and loop are pythae's, put together as its documentation says; only the layers are ours.
+Model, loss, dataset and loop are pythae's, put together as its documentation says. Only the layers are vaelib's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vaelib.support import devices
 
 
 class Encoder(BaseEncoder):
-    """Our encoder, in the form that pythae expects."""
+    """The encoder of vaelib, in the form that pythae expects."""
 
     def __init__(self, layers: nn.Module):
         super().__init__()
@@ -35,7 +35,7 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """Our decoder, in the form that pythae expects."""
+    """The decoder of vaelib, in the form that pythae expects."""
 
     def __init__(self, layers: nn.Module):
         super().__init__()
@@ -53,11 +53,11 @@ class Pythae:
 
     def __init__(self, task: Task):
         logging.disable(logging.INFO)
-        self.folder = tempfile.TemporaryDirectory()  # the trainer wants one for its checkpoints
+        self.folder = tempfile.TemporaryDirectory()  # the trainer needs one for its checkpoints
         config = config_of(task, self.folder.name)
         self.trainer = BaseTrainer(build_model(task), images_of(task), training_config=config)
         self.trainer.prepare_training()
-        self.trainer.callback_handler.callbacks.clear()  # its progress bars, in the midst of our output
+        self.trainer.callback_handler.callbacks.clear()  # its progress bars would mix with our output
         self.epochs, self.about = 0, {}
 
     def epoch(self) -> float:
@@ -82,7 +82,7 @@ def images_of(task: Task) -> BaseDataset:
 
 
 def config_of(task: Task, folder: str) -> BaseTrainerConfig:
-    """pythae's defaults (Adam, float32, images collated in the main process) but for the batch size and the rate."""
+    """pythae's defaults (Adam, float32, images collated in the main process) with our batch size and learning rate."""
     return BaseTrainerConfig(
         output_dir=folder,
         per_device_train_batch_size=task.experiment.batch_size,

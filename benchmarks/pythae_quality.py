@@ -1,11 +1,11 @@
-"""How good are the images of pythae's VAE, trained on the same images for as many images seen?
+"""How good are the images of pythae's VAE, trained on the same images for as many epochs?
 
     python -m benchmarks.pythae_quality --epochs 3 --seed 0 --output benchmarks/recorded/pythae-quality.json
 
-Trains pythae's VAE by pythae's own trainer with the layers of `celeba64` on real CelebA, under VAELIB_DATA: as pythae
-does it by default, and with the learning rate that its trainer was given in throughput.py. Both are measured as the
-runs of ablation.py are, and sampled from the priors of vaelib, fitted to their codes. Beside them stands the recipe of
-`celeba64`: its run in the record of the ablation, which is made, and written there, if it is not in it yet.
+The script trains pythae's VAE by pythae's own trainer, with the layers of `celeba64`, on real CelebA under VAELIB_DATA:
+once with pythae's defaults and once with the learning rate that throughput.py uses. Both are measured like the runs of
+ablation.py, and sampled from the priors of vaelib, fitted to their codes. They are compared with the recipe of
+`celeba64`, whose run is read from the record of the ablation. If that run is missing, it is made and added there.
 
 Needs pythae: pip install pythae
 """
@@ -34,7 +34,7 @@ from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import require_folder_of
 
 RECORD = ablation.RECORD.with_name("pythae-quality.json")
-# What is set beside pythae's defaults: Adam at a rate of 1e-4 that does not change, batches of 64 images, float32.
+# Changes to pythae's defaults, which are Adam at a constant rate of 1e-4, batches of 64 images and float32.
 SETTINGS = {"pythae": {}, f"pythae, learning rate {LEARNING_RATE:g}": {"learning_rate": LEARNING_RATE}}
 
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Check what can be checked before any training, then compare."""
+    """Check the arguments before any training, then compare."""
     require_folder_of(arguments.output)
     if find_spec("pythae") is None:
         raise UserError("pythae is not installed: pip install pythae")
@@ -52,8 +52,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """For how long to train."""
-    parser = argparse.ArgumentParser(description="The images of pythae's VAE against those of vaelib's.")
+    parser = argparse.ArgumentParser(description="Compare the images of pythae's VAE with those of vaelib's.")
     parser.add_argument("--epochs", type=int, default=experiments.load(ablation.RECIPE).epochs)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
@@ -63,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """The recipe's run, then one with each of pythae's settings, unless they are in the record."""
+    """Make the run of the recipe, then one with each of pythae's settings, unless the record has them."""
     recipe = ("recipe", arguments.epochs, arguments.seed, arguments.overrides)
     experiment = ablation.VARIANTS[recipe[0]].experiment(*recipe[1:])
     settings = ablation.settings_of(experiment)
@@ -81,12 +80,12 @@ def compare(arguments: argparse.Namespace) -> None:
 def run_pythae(experiment: experiments.Experiment, changed: dict, ours: dict) -> dict:
     """Train pythae's VAE with the network, the epochs and the seed of `experiment`.
 
-    What it cost, what came out, and the ratio of `ours` to that.
+    Returns its cost, its quality, and the ratio of the quality of `ours` to it.
     """
     train_set, held_out = (data.load(experiment.dataset, experiment.size, split) for split in ("train", "valid"))
     torch.manual_seed(experiment.seed)
     model, cost = train(Task(experiment, experiment.dataset, len(train_set), None, ()), changed)
-    # pythae's loss knows no sigma: the one that fits the training images, as a calibrated decoder would have it.
+    # pythae's loss has no sigma. Take the one that fits the training images, as a calibrated decoder would learn it.
     few = train_set.subset(evaluation.MOST_IMAGES)
     sigma = math.sqrt(ablation.validate(model, few, 1.0)["valid_mse"])
     quality = ablation.quality(model, train_set, held_out, sigma)
@@ -95,7 +94,7 @@ def run_pythae(experiment: experiments.Experiment, changed: dict, ours: dict) ->
 
 
 def train(task: Task, changed: dict) -> tuple[VAE, dict]:
-    """Train by pythae's trainer from start to end; the layers as a VAE of vaelib, and what the training cost."""
+    """Train by pythae's trainer from start to end. Returns the layers as a VAE of vaelib, and the cost of training."""
     from pythae.trainers import BaseTrainer
 
     from benchmarks.pythae_contender import build_model, images_of
@@ -121,7 +120,7 @@ def train(task: Task, changed: dict) -> tuple[VAE, dict]:
 
 
 def config_of(experiment: experiments.Experiment, folder: str, changed: dict):
-    """pythae's defaults but for how long it trains, the seed, and what is `changed`."""
+    """pythae's defaults, except for the number of epochs, the seed, and the settings in `changed`."""
     from pythae.trainers import BaseTrainerConfig
 
     cuda = devices.accelerator().device.type == "cuda"
@@ -138,8 +137,8 @@ def best(quality: dict) -> float:
 def ratio(ours: dict, theirs: dict) -> dict:
     """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each.
 
-    Then those of our sharpened samples over theirs as they are, which is what pythae generates, and over theirs
-    sharpened.
+    Then our sharpened samples over their plain samples, which are what pythae generates, and over their sharpened
+    samples.
     """
     title, ours, theirs = evaluation.RECONSTRUCTIONS, ours["quality"], theirs["quality"]
     return {
@@ -151,7 +150,7 @@ def ratio(ours: dict, theirs: dict) -> dict:
 
 
 def print_run(run: dict) -> None:
-    """Distances and ratios, for a person."""
+    """Print distances and ratios."""
     distances = ", ".join(f"{title} {value:.4g}" for title, value in run["quality"]["frechet"].items())
     ratios = ", ".join(f"{title} {value:.3g}" for title, value in run["ratio"].items())
     print(f"{run['variant']}: {distances}; vaelib's over these: {ratios}", flush=True)

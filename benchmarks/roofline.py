@@ -1,7 +1,7 @@
-"""What a device can do at most, and how much work a piece of code asks of it.
+"""The most that a device can do, and the work that a piece of code asks of it.
 
-The two ceilings are measured: the arithmetic of a large matrix product and the traffic of a large copy. The work of a
-piece of code is counted operation by operation while it runs, so that both can be set in proportion.
+Two ceilings are measured: the arithmetic of a large matrix product and the traffic of a large copy. The work of a piece
+of code is counted operation by operation while it runs, so that it can be compared with the ceilings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 SIDE = {"cpu": 2048}  # rows of the matrices
 SIDE_OF_OTHERS = 8192
 COPIED = 2**28  # bytes, more than most caches hold
-ATTEMPTS = 3  # of which the fastest counts: a ceiling is what nothing disturbed
+ATTEMPTS = 3  # the fastest one counts, because a ceiling must be free of disturbances
 
 
 def matrix_product(precision: torch.dtype, device: torch.device) -> float:
@@ -25,7 +25,7 @@ def matrix_product(precision: torch.dtype, device: torch.device) -> float:
     side = SIDE.get(device.type, SIDE_OF_OTHERS)
     a, b = torch.rand(2, side, side, device=device).to(precision)
     before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as the convolutions compute
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # with the same setting as the convolutions
     seconds = _fastest(lambda: torch.mm(a, b), device)
     torch.backends.cuda.matmul.allow_tf32 = before
     return 2 * side**3 / seconds
@@ -48,7 +48,7 @@ def count(work: Callable[[], object]) -> tuple[int, int]:
 class Traffic(TorchDispatchMode):
     """Adds up the bytes of all tensors that torch's operations read and write, each once per operation.
 
-    Views move nothing. What caches save and what a kernel reads twice is not seen.
+    Views move nothing. Savings by caches, and repeated reads of a kernel, are not seen.
     """
 
     def __init__(self):
@@ -64,7 +64,7 @@ class Traffic(TorchDispatchMode):
 
 
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest of some attempts, after one that chooses kernels."""
+    """Seconds of the fastest attempt, after a first one in which torch chooses kernels."""
     return min([_seconds(work, device) for _ in range(1 + ATTEMPTS)][1:])
 
 
@@ -72,5 +72,5 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     start = time.perf_counter()
     work()
     if device.type != "cpu":
-        torch.accelerator.synchronize()  # kernels are only launched by then
+        torch.accelerator.synchronize()  # before that, kernels are only launched
     return time.perf_counter() - start

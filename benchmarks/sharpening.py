@@ -1,12 +1,12 @@
-"""Does sharpening bring images nearer to photographs, or does it only please one network?
+"""Does sharpening bring images nearer to photographs, or does it only lower the distance in one network's features?
 
     VAELIB_DATA=... python -m benchmarks.sharpening --epochs 5 --seed 1
 
-Measures what the shipped models of CelebA generate, plain and sharpened, in the features of several networks, the
-judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained here from other random
-weights, and one that has not been trained at all. White noise, which makes no picture better, is measured beside them,
-as much of it as costs the same squared error. Where a judge finds noisy images nearer to photographs as well, its
-finding about sharp images says little.
+The script measures the images of the shipped models of CelebA, plain and sharpened, in the features of three networks,
+which the record calls judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained
+here from other random weights, and one that is not trained at all. Images with white noise, which makes no picture
+better, are measured as well. The noise costs the same squared error as sharpening. If noise also lowers the distances
+in the features of a network, then its result on sharpened images says little.
 """
 
 from __future__ import annotations
@@ -31,26 +31,24 @@ from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write, require_folder_of
 
 RECORD = Path(__file__).parent / "recorded" / "sharpening.json"
-OTHER_CHANNELS = (24, 48, 96, 192, 384)  # of the judge that is trained here
+OTHER_CHANNELS = (24, 48, 96, 192, 384)  # of the classifier that is trained here
 MODELS = {"celeba64": "flow", "celeba64-common-recipe": "gmm"}  # and the prior that each is sampled from
 
 
 def main() -> None:
-    """Compare the judges."""
     run_program("sharpening", lambda: work(parse_arguments()))
 
 
 def parse_arguments() -> argparse.Namespace:
-    """For how long to train the other judge."""
-    parser = argparse.ArgumentParser(description="Sharpened images before several judges.")
+    parser = argparse.ArgumentParser(description="Measure sharpened images in the features of several networks.")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1, help="of the judges that are not shipped, and of the noise")
+    parser.add_argument("--seed", type=int, default=1, help="of the networks that are not shipped, and of the noise")
     parser.add_argument("--output", type=Path, default=RECORD, help="the JSON file of the record")
     return parser.parse_args()
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Train the other judge, measure by all of them, write the record, print the distances."""
+    """Train the other classifier, measure with all networks, write the record, print the distances."""
     require_folder_of(arguments.output)
     if arguments.epochs < 1:
         raise UserError(f"epochs is {arguments.epochs}: the other judge needs at least 1 to learn anything.")
@@ -62,7 +60,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 
 def measure(epochs: int, seed: int) -> dict:
-    """The Fréchet distances of every set of images to the held-out ones, by every judge."""
+    """The record: Fréchet distances of every set of images to the held-out ones, for every network."""
     train, valid = (data.load("celeba", classifier.IMAGE_SIZE, split) for split in ("train", "valid"))
     held_out = valid.subset(evaluation.MOST_IMAGES)
     started = time.perf_counter()
@@ -91,7 +89,7 @@ def measure(epochs: int, seed: int) -> dict:
 def judges_of(
     train: data.Dataset, valid: data.Dataset, epochs: int, seed: int
 ) -> dict[str, tuple[classifier.AttributeNetwork, str]]:
-    """The networks by name, each with what it is."""
+    """The networks by name, each with a description."""
     torch.manual_seed(seed)
     other = classifier.AttributeNetwork(train.attribute_names, OTHER_CHANNELS)
     history = train_classifier.fit(other, train, valid, epochs=epochs, seed=seed, progress=False)
@@ -109,9 +107,9 @@ def judges_of(
 
 
 def generated(name: str, held_out: data.Dataset, seed: int) -> tuple[float, Iterator[tuple[str, Tensor]]]:
-    """Reconstructions and samples of a shipped model, each as decoded, sharpened, and with noise; by the sets' names.
+    """The standard deviation of the noise for a shipped model, and its sets of images by name.
 
-    Before them the standard deviation of that noise.
+    The sets are reconstructions and samples, each as decoded, sharpened, and with noise.
     """
     run, prior = runs.load(name), MODELS[name]
     x, x_hat = data.all_images(held_out), latent.reconstruct_all(run.model, held_out)
@@ -132,7 +130,7 @@ def generated(name: str, held_out: data.Dataset, seed: int) -> tuple[float, Iter
 
 
 def noise_at_the_same_price(x: Tensor, x_hat: Tensor, sharpener: Sharpener) -> float:
-    """The standard deviation of white noise that costs reconstructions as much squared error as sharpening does."""
+    """The standard deviation of white noise that adds as much squared error to reconstructions as sharpening does."""
     plain, sharpened = ((x - decoded).square().mean() for decoded in (x_hat, sharpener(x_hat)))
     return (sharpened - plain).clamp(min=0).sqrt().item()
 

@@ -1,13 +1,13 @@
-"""How many images a second a training run takes in: vaelib's loop against what people use, and against the roofline.
+"""Training throughput in images per second: vaelib's loop against other loops, and against the roofline.
 
     python -m benchmarks.throughput                       the experiment celeba64 on real CelebA, under VAELIB_DATA
-    python -m benchmarks.throughput --dataset faces       the embedded faces: needs no data, has no JPEG files
+    python -m benchmarks.throughput --dataset faces       the drawn faces, which need no data and have no JPEG files
     python -m benchmarks.throughput --set precision=float32
 
 The contenders (contenders.py, pythae_contender.py) train the network of the experiment on the same images in batches of
-the same size, in turn, for several rounds. Each has a process of its own, so that its memory can be measured. The speed
-of a machine changes from minute to minute, so ratios are taken within a round. A contender that cannot run here is
-named and left out; pythae needs `pip install pythae`.
+the same size. They take turns for several rounds. Each has its own process, so that its memory can be measured. The
+speed of a machine changes from minute to minute, so ratios are taken within a round. A contender that cannot run here
+is named and left out. pythae needs `pip install pythae`.
 """
 
 from __future__ import annotations
@@ -58,12 +58,11 @@ CONTENDERS: dict[str, Callable[[Task], Contender]] = {
 
 
 def main() -> None:
-    """Compare the contenders."""
     run_program("throughput", lambda: work(parse_arguments()))
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Measure, print a table, and write the record as JSON if that was asked for."""
+    """Measure, print a table, and write the record as JSON if an output file was named."""
     if arguments.output:
         require_folder_of(arguments.output)
     record = measure(arguments)
@@ -74,19 +73,18 @@ def work(arguments: argparse.Namespace) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """What to train on, for how long."""
-    parser = argparse.ArgumentParser(description="Compare the training throughput of vaelib and of what people use.")
+    parser = argparse.ArgumentParser(description="Compare the training throughput of vaelib with that of other loops.")
     parser.add_argument("--experiment", default="celeba64")
-    parser.add_argument("--dataset", help="another one than the experiment's")
+    parser.add_argument("--dataset", help="a dataset other than the experiment's")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--batches", type=int, default=20, help="a round takes this many of each contender")
+    parser.add_argument("--batches", type=int, default=20, help="batches of each contender in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="a JSON file for the record")
     return parser.parse_args()
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    """The record of all contenders that can run here."""
+    """The record of all contenders that can run on this machine."""
     experiment = experiments.load(arguments.experiment, arguments.overrides)
     dataset = arguments.dataset or experiment.dataset
     images = arguments.batches * experiment.batch_size
@@ -116,16 +114,16 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 
 def worker_counts() -> tuple[int, ...]:
-    """The numbers of loader processes that are worth a trial: none, half as many as cores, as many."""
+    """The numbers of loader processes to try: none, half as many as cores, as many as cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return tuple(sorted({0, cores // 2, cores}))
 
 
 @contextlib.contextmanager
 def running(task: Task) -> Iterator[dict[str, Runner]]:
-    """The contenders that can run, warmed up one after another; the others are named with the reason.
+    """The contenders that can run, warmed up one after another. For each of the others the reason is printed.
 
-    Raises `UserError` if vaelib itself cannot.
+    Raises `UserError` if vaelib itself cannot run.
     """
     runners = {}
     try:
@@ -139,11 +137,11 @@ def running(task: Task) -> Iterator[dict[str, Runner]]:
         yield runners
     finally:
         for runner in runners.values():
-            runner.connection.close()  # at which its process ends
+            runner.connection.close()  # this ends its process
 
 
 class Runner:
-    """A contender in a process of its own, which trains when it is asked to and waits in between."""
+    """A contender in its own process, which trains on request and waits in between."""
 
     def __init__(self, name: str, task: Task):
         context = get_context("spawn")
@@ -159,12 +157,12 @@ class Runner:
         return self.receive()
 
     def finish(self) -> dict:
-        """All that is known of the contender but its speed; it can train no more."""
+        """All facts about the contender except for its speed. Afterwards it cannot train any more."""
         self.connection.send("finish")
         return self.facts | {"peak_memory_bytes": self.receive()}
 
     def receive(self) -> object:
-        """The next answer of the process; raises `UserError` if that is one, or if there will be none."""
+        """The next answer of the process. Raises `UserError` if the answer is one, or if the process has ended."""
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -175,7 +173,7 @@ class Runner:
 
 
 def serve(connection: Connection, name: str, task: Task) -> None:
-    """What the process of a `Runner` does."""
+    """The program of the process of a `Runner`."""
     torch.manual_seed(task.experiment.seed)
     try:
         contender = CONTENDERS[name](task)
@@ -187,14 +185,14 @@ def serve(connection: Connection, name: str, task: Task) -> None:
     precision = str(contender.precision).removeprefix("torch.")
     work = {"flop_per_image": flop / task.images, "bytes_per_image": traffic / task.images}
     connection.send({"precision": precision, **contender.about, **work})
-    with contextlib.suppress(EOFError):  # the other end was closed before its time
+    with contextlib.suppress(EOFError):  # the other end was closed early
         while connection.recv() == "epoch":
             connection.send(contender.epoch())
         connection.send(peak_memory())
 
 
 def peak_memory() -> int | None:
-    """Bytes that this process has held at most: in the accelerator's memory, or in the main one (Linux only).
+    """The most bytes that this process has held, in the accelerator's memory or else in main memory (Linux only).
 
     The loader's processes are not counted.
     """
@@ -207,7 +205,7 @@ def peak_memory() -> int | None:
 
 
 def measure_round(runners: dict[str, Runner], images: int) -> dict[str, float]:
-    """Images/s of every contender, and the ceilings of the device, right after one another."""
+    """Images/s of every contender and the ceilings of the device, measured one after another."""
     device = devices.accelerator().device
     speeds = {name: images / runner.epoch() for name, runner in runners.items()}
     for precision in {runner.facts["precision"] for runner in runners.values()}:
@@ -216,7 +214,7 @@ def measure_round(runners: dict[str, Runner], images: int) -> dict[str, float]:
 
 
 def summary(rounds: list[dict[str, float]], facts: dict[str, dict]) -> dict:
-    """Medians over the rounds; ratios are taken within each round first."""
+    """Medians over the rounds. Ratios are first taken within each round."""
     table = pd.DataFrame(rounds)
     ceilings = table.drop(columns=list(facts)).median()
     results = {}
@@ -234,7 +232,7 @@ def summary(rounds: list[dict[str, float]], facts: dict[str, dict]) -> dict:
 
 
 def describe_hardware() -> dict:
-    """The device, the processor's name, and the threads that torch computes with."""
+    """The device, the processor's name, its cores, and the number of torch's threads."""
     cpuinfo = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.is_file() else []
     return {
@@ -247,7 +245,7 @@ def describe_hardware() -> dict:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that speed depends on, as far as they are installed."""
+    """The versions of Python and of those packages that are installed and affect speed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -256,7 +254,7 @@ def versions() -> dict[str, str]:
 
 
 def print_table(record: dict) -> None:
-    """The record as a person reads it."""
+    """Print the record as a table."""
     print(
         f"{record['experiment']} on {record['dataset']}, {record['images_a_round']:,} images a round in batches of "
         f"{record['batch_size']}, medians of {record['rounds']} rounds; {record['hardware']['device']}"
@@ -269,7 +267,7 @@ def print_table(record: dict) -> None:
 
 
 def row(facts: dict) -> dict[str, str]:
-    """A contender's line of the table."""
+    """The row of a contender in the table."""
     ratio, memory, speed = facts["ratio_of_vaelib"], facts["peak_memory_bytes"], facts["images_per_second"]
     return {
         "images/s": f"{speed:,.0f}",

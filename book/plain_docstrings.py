@@ -1,6 +1,6 @@
-"""A Sphinx extension: docstrings as they are written, in plain text with names in backticks, for the API reference.
+"""A Sphinx extension for the API reference: it shows docstrings, which are plain text with names in backticks.
 
-Sphinx reads docstrings as reStructuredText, in which |x|, a star and a single backtick mean something else.
+Sphinx reads docstrings as reStructuredText, in which |x|, a star and a single backtick have other meanings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def rewrite(_app: Sphinx, _what: str, _name: str, _object: object, _options: Any, lines: list[str]) -> None:
-    """Rewrite a docstring's lines, in place as Sphinx asks for it; indented tables stay as they are typed."""
+    """Rewrite a docstring's lines in place, as Sphinx requires. Indented tables stay as they are typed."""
     rewritten, in_table = [], False
     for line in lines:
         if line.startswith("    ") and not in_table:
@@ -31,7 +31,7 @@ def rewrite(_app: Sphinx, _what: str, _name: str, _object: object, _options: Any
 
 
 def as_restructured_text(line: str) -> str:
-    """A line with its names in double backticks, in which nothing else has a meaning of its own."""
+    """A line with its names in double backticks, and with all other special characters escaped."""
     prose, names = line.split("`")[::2], line.split("`")[1::2]
     escaped = [SPECIAL.sub(r"\\\1", part) for part in prose]
     return "".join(part + (f"``{name}``" if name else "") for part, name in zip(escaped, [*names, ""], strict=False))

@@ -1,7 +1,7 @@
-"""A Sphinx extension: formulas drawn as SVG.
+"""A Sphinx extension that draws formulas as SVG.
 
-sphinx-mathjax-offline brings MathJax along and chooses its HTML output, whose fonts some browsers refuse to load for a
-page that was opened from a disk. The SVG output, which it brings too, needs none.
+sphinx-mathjax-offline contains MathJax and chooses its HTML output. Some browsers refuse to load the fonts of that
+output for a page that was opened from a disk. The SVG output, which is also contained, needs no fonts.
 """
 
 from sphinx.application import Sphinx
@@ -15,5 +15,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def choose_svg(_app: Sphinx, config: Config) -> None:
-    """Name the script that every page with formulas loads."""
+    """Set the script that every page with formulas loads."""
     config.mathjax_path = "mathjax/tex-svg.js"

@@ -1,4 +1,4 @@
-"""What `pytest --nbval` needs to know about the chapters."""
+"""Settings of `pytest --nbval` for the chapters."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as in the Makefile, for the kernels that nbval starts
 
-SECONDS_FOR_AN_OUTPUT = 60  # nbval gives up after 5, and a training cell is silent for longer
+SECONDS_FOR_AN_OUTPUT = 60  # the default is 5, and a cell that trains prints nothing for longer
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

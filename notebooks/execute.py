@@ -2,11 +2,11 @@
 
     python -m notebooks.execute                        all chapters
     python -m notebooks.execute notebooks/02-*.ipynb   one of them
-    python -m notebooks.execute --seed 2               do the claims hold on another seed? writes nothing
+    python -m notebooks.execute --seed 2               check the claims on another seed, write nothing
 
-Two runs on one machine give the same bytes: cell ids stay, and times, widget states and the machine's versions are not
-stored. With `--seed` the line `SEED = 0` of each chapter is replaced in memory. A chapter whose cell raises is not
-written; its error is printed and the exit status is 1.
+Two runs on one machine give the same bytes, because cell ids stay, and times, widget states and the machine's versions
+are not stored. With `--seed` the line `SEED = 0` of each chapter is replaced in memory. If a cell raises, the chapter
+is not written, the error is printed, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -40,17 +40,16 @@ SEED_LINE = re.compile(r"^SEED = 0$", re.MULTILINE)
 
 
 def main() -> int:
-    """Execute what the command line names; return the exit status."""
+    """Execute the chapters and return the exit status."""
     arguments = parse_arguments()
     succeeded = [run(path, arguments.seed) for path in arguments.chapters]
     return 0 if all(succeeded) else 1
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The chapters to execute, and the seed to try them on."""
     parser = argparse.ArgumentParser(description="Execute chapters in place, or with another seed without writing.")
     parser.add_argument("chapters", nargs="*", type=Path, default=CHAPTERS, help="notebooks (default: all, in order)")
-    parser.add_argument("--seed", type=int, help="put this in place of SEED = 0, and write nothing")
+    parser.add_argument("--seed", type=int, help="use this seed instead of 0, and write nothing")
     arguments = parser.parse_args()
     for path in arguments.chapters:
         if not path.is_file():
@@ -59,7 +58,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run(path: Path, seed: int | None) -> bool:
-    """Execute one chapter and print how long it took; write it unless a seed was asked for. False if a cell raised."""
+    """Execute one chapter and print its time. Write it unless a seed was named. Returns False if a cell raised."""
     notebook = nbformat.read(path, as_version=4)
     if seed is not None:
         replace_seed(notebook, seed, path)
@@ -98,13 +97,13 @@ def execute(notebook: NotebookNode, folder: Path, allow_errors: bool = False) ->
         record_timing=False,
         coalesce_streams=True,
         store_widget_state=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # readers need not see what it says of its transport
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # hides warnings about the kernel's transport
         resources={"metadata": {"path": str(folder)}},
     ).execute()
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Store the notebook without anything that another run or machine would store differently."""
+    """Write the notebook without anything that would differ between runs or machines."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         for key in NOT_STORED:

@@ -1,14 +1,14 @@
-"""Measure the chapters: what each costs, and whether its claims hold on five seeds.
+"""Measure the cost of each chapter, and whether its claims hold on five seeds.
 
     python -m notebooks.measure                        all chapters on the seeds 0 to 4
     python -m notebooks.measure notebooks/05-*.ipynb   one of them
     python -m notebooks.measure --seeds 0              the costs, and the claims of this seed
 
-Every run starts from scratch, in a process of its own. The costs, wall-clock and the kernel's peak memory, are those of
-the run on seed 0, which alone goes on to the end of the chapter: let the machine do nothing else meanwhile. The claims
-come as data from the kernel (`vaelib.course.claims.made`). benchmarks/recorded/chapters.json keeps all numbers, from
-which `make results` writes a page of the book. Notebooks are not changed. The exit status is 1 if a cell raised; if it
-raised because a claim did not hold, that is recorded, too.
+Every run starts from scratch in its own process. The costs are the wall-clock time and the kernel's peak memory of the
+run on seed 0, which is the only one that continues to the end of the chapter. The machine should do nothing else
+meanwhile. The claims come as data from the kernel (`vaelib.course.claims.made`). All numbers are kept in
+benchmarks/recorded/chapters.json, from which `make results` writes a page of the book. Notebooks are not changed. The
+exit status is 1 if a cell raised. A claim that did not hold is recorded, too.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ SEEDS = (0, 1, 2, 3, 4)
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as in the Makefile, for the kernels
 PACKAGES = ("torch", "numpy", "scikit-learn", "matplotlib")
 MEBIBYTE = 2**20
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that getrusage counts in
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # the unit of getrusage, in bytes
 
-BY_SEED = {"values": "value", "references": "reference", "held": "held"}  # in the record, and in a `Claim`
+BY_SEED = {"values": "value", "references": "reference", "held": "held"}  # keys of the record: attributes of a `Claim`
 CLAIMING = ("claims.at_most(", "claims.at_least(", "claims.equal(")
 LAST_CELL = """\
 import json
@@ -55,7 +55,7 @@ print(json.dumps([asdict(claim) for claim in claims.made]))
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one run of a chapter: its costs, its claims up to the first that did not hold, and the error that came up."""
+    """One run of a chapter: its costs, its claims up to the first that did not hold, and the error, if any."""
 
     seconds: float
     peak_memory_mib: float
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Measure what the command line names; return the exit status."""
+    """Measure the chapters and return the exit status."""
     parser = argparse.ArgumentParser(description="Measure the chapters' costs, and their claims on five seeds.")
     parser.add_argument("chapters", nargs="*", type=Path, default=CHAPTERS, help="notebooks (default: all, in order)")
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS, help="default: 0 1 2 3 4")
@@ -74,9 +74,9 @@ def main() -> int:
 
 
 def measure(path: Path, seed: int) -> bool:
-    """Run a chapter on a seed and record what was measured; False if a cell raised.
+    """Run a chapter on a seed and record its numbers. Returns False if a cell raised.
 
-    Nothing is recorded if it raised for another reason than a claim.
+    Nothing is recorded if the cell raised for a reason other than a claim.
     """
     outcome = in_a_fresh_process(path, seed)
     if outcome.error is None or not all(claim.held for claim in outcome.claims):
@@ -89,7 +89,7 @@ def measure(path: Path, seed: int) -> bool:
 
 
 def in_a_fresh_process(path: Path, seed: int) -> Outcome:
-    """What `run` returns, of a process that has had no other child: the peak memory of its kernel is its own."""
+    """The result of `run` in a new process without other children, so that the peak memory is that of this kernel."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(run, path, seed).result()
 
@@ -102,20 +102,20 @@ def run(path: Path, seed: int) -> Outcome:
         notebook.cells = up_to_the_last_claim(notebook.cells)
     notebook.cells.append(new_code_cell(LAST_CELL))
     start = time.perf_counter()
-    execute(notebook, path.parent, allow_errors=True)  # the last cell is run, whatever the others raise
+    execute(notebook, path.parent, allow_errors=True)  # the last cell must run even if another raises
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * RSS_UNIT / MEBIBYTE
     return Outcome(seconds, peak, claims_of(notebook.cells[-1]), first_error(notebook.cells))
 
 
 def up_to_the_last_claim(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells that the claims need: the solutions of the exercises come after them."""
+    """The cells up to the last claim, which leaves out the solutions of the exercises."""
     claims = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and any(c in cell.source for c in CLAIMING)]
     return cells[: max(claims) + 1]
 
 
 def claims_of(last_cell: NotebookNode) -> list[Claim]:
-    """What the cells have claimed, in their order; after one that did not hold, the others mean little."""
+    """The claims of the cells in order, up to the first that did not hold, after which the others mean little."""
     printed = "".join(output.text for output in last_cell.outputs if output.output_type == "stream")
     claims = [Claim(**values) for values in json.loads(printed or "[]")]
     failed = [i for i, claim in enumerate(claims) if not claim.held]
@@ -123,7 +123,7 @@ def claims_of(last_cell: NotebookNode) -> list[Claim]:
 
 
 def first_error(cells: list[NotebookNode]) -> str | None:
-    """What the first cell raised that raised anything, if any did, and was not meant to."""
+    """The first error of a cell that is not meant to raise; None if there is none."""
     strict = [cell for cell in cells if "raises-exception" not in cell.metadata.get("tags", [])]
     outputs = [output for cell in strict if cell.cell_type == "code" for output in cell.outputs]
     errors = (f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error")
@@ -131,7 +131,7 @@ def first_error(cells: list[NotebookNode]) -> str | None:
 
 
 def record(chapter: str, seed: int, outcome: Outcome) -> None:
-    """Put the numbers of a run into the record; the costs only of a run to the end."""
+    """Put the numbers of a run into the record. Costs are recorded only for a run to the end of the chapter."""
     known = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {"chapters": {}}
     entry = known["chapters"].setdefault(chapter, {})
     entry["claims"] = merged(entry.get("claims", []), outcome.claims, str(seed))
@@ -145,10 +145,10 @@ def record(chapter: str, seed: int, outcome: Outcome) -> None:
 
 
 def merged(known: list[dict], made: list[Claim], seed: str) -> list[dict]:
-    """The known claims with the numbers of one more seed; where the chapter claims other things now, these alone.
+    """The known claims with the numbers of one more seed; only the new claims if the chapter's claims have changed.
 
-    A run that ended at a claim has not made those that come after it: they have no numbers of this seed then, and are
-    forgotten if they have none of another.
+    A run that stopped at a claim has not made the later ones. They get no numbers of this seed, and are removed if they
+    have no numbers of another seed.
     """
     ended_early = not all(claim.held for claim in made)
     compared = known[: len(made)] if ended_early else known
@@ -159,13 +159,13 @@ def merged(known: list[dict], made: list[Claim], seed: str) -> list[dict]:
 
 
 def without_numbers(claim: Claim) -> dict:
-    """A claim as it is recorded, before any seed."""
+    """The entry of a claim in the record, without the numbers of any seed."""
     tolerance = {} if claim.tolerance is None else {"tolerance": claim.tolerance}
     return {"statement": claim.statement, "sign": claim.sign, **tolerance, **{key: {} for key in BY_SEED}}
 
 
 def with_seed(entry: dict, claim: Claim | None, seed: str) -> dict:
-    """A recorded claim with what this seed gave; without anything of this seed if the run did not come to the claim."""
+    """A recorded claim with the numbers of this seed, or without them if the run did not reach the claim."""
     changed = dict(entry)
     for key, attribute in BY_SEED.items():
         others = {other: number for other, number in entry[key].items() if other != seed}

@@ -8,5 +8,5 @@ plots       the pictures of the pages
 models      sections of the page of results: the models compared, and the words that all sections share
 benchmarks, edits, sharpening   its other sections
 results, gallery, status        the pages
-banners     two pictures of the book, made from no record
+banners     two pictures of the book that need no record
 """

@@ -1,8 +1,8 @@
 """Draw the two banners of the book: `python -m pages.banners` writes hero.png and photographs.png into book/_static.
 
-The first shows drawn faces. The second shows what a shipped model makes of photographs: every face is decoded from a
-draw of the flow that was fitted to the model's codes, and sharpened. Below, three of them are moved along the
-directions of two attributes. No photograph is shown.
+The first shows drawn faces. The second shows what a shipped model generates after training on photographs. Each face is
+decoded from a draw of the flow that was fitted to the model's codes, and is then sharpened. Below, three of the faces
+are moved along the directions of two attributes. No photograph is shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vaelib.support.errors import run_program
 STATIC = BOOK / "_static"
 
 DRAWN_ROWS, DRAWN_COLUMNS, DRAWN_SIZE = 2, 10, 128
-DRAWN_SEED = 6  # a lively company, none of it blurred
+DRAWN_SEED = 6  # many different faces, none of them blurred
 
 RUN, SEED, COLUMNS = "celeba64", 5, 12
 EDITED = (0, 3, 11)  # which samples of the first row
@@ -28,18 +28,17 @@ STRENGTHS = torch.tensor([-1.0, 0.0, 1.0, 2.0])
 
 
 def main() -> None:
-    """Draw and write both."""
     run_program("banners", write)
 
 
 def write() -> None:
-    """Write both pictures. Raises `UserError` if the model is not there or the disk is full."""
+    """Write both pictures. Raises `UserError` if the model is missing or the disk is full."""
     images.save(hero(), STATIC / "hero.png")
     images.save(photographs(), STATIC / "photographs.png")
 
 
 def hero() -> Image.Image:
-    """The first drawn faces of a seed in one wide picture."""
+    """One wide picture of the first drawn faces of a seed."""
     factors = faces.sample_factors(DRAWN_ROWS * DRAWN_COLUMNS, seed=DRAWN_SEED)
     return images.grid(faces.render(factors, size=DRAWN_SIZE), columns=DRAWN_COLUMNS, padding=0)
 

@@ -13,7 +13,7 @@ from vaelib.runs import evaluation
 
 # Speed
 
-IN_MEMORY = "images in memory"  # the contender that runs the loop people write, on images decoded before
+IN_MEMORY = "images in memory"  # the contender that runs the usual loop on images that were decoded beforehand
 
 
 def throughput(records: dict[str, dict]) -> list[str]:
@@ -35,7 +35,7 @@ def throughput(records: dict[str, dict]) -> list[str]:
 
 
 def gains_nothing(records: dict[str, dict]) -> list[str]:
-    """The GPUs on which no record shows vaelib to be faster than a plain loop on images in memory."""
+    """A sentence for each GPU on which no record shows vaelib to be faster than a plain loop on images in memory."""
     medians: dict[str, list[float]] = {}
     for record in records.values():
         if IN_MEMORY in record["contenders"]:
@@ -50,7 +50,7 @@ def gains_nothing(records: dict[str, dict]) -> list[str]:
 
 
 def throughput_table(name: str, record: dict) -> str:
-    """One record; columns of which it knows nothing are left out."""
+    """The table of one record, without the columns for which the record has no values."""
     rows = [
         [
             contender,
@@ -77,19 +77,19 @@ def ratio(spread: dict | None) -> str:
 
 
 def hardware(record: dict) -> str:
-    """What it ran on, with which processor and packages if these are known."""
+    """The device, with the processor and the packages if these are recorded."""
     device, processor = record["hardware"]["device"], record["hardware"].get("processor")
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return device + (f" ({processor})" if processor else "") + (f"; {versions}" if versions else "")
 
 
 def origin(record: dict) -> str:
-    """What measures it again, or the record's own note on its origin where no command does."""
+    """The record's own note on its origin if it has one, or else the command that repeats the measurement."""
     return record.get("origin") or f"Repeat it: `{throughput_command(record)}`."
 
 
 def throughput_command(record: dict) -> str:
-    """What measures it again."""
+    """The command that repeats the measurement."""
     command = ["python", "-m", "benchmarks.throughput", "--experiment", record["experiment"]]
     command += ["--dataset", record["dataset"], "--rounds", str(record["rounds"])]
     command += ["--batches", str(record["images_a_round"] // record["batch_size"])]
@@ -102,7 +102,7 @@ def throughput_command(record: dict) -> str:
 
 
 def ablation(record: dict | None) -> list[str]:
-    """What each change of the recipe gave: a table for each length of training and each machine."""
+    """The effect of each change of the recipe: one table for each length of training and each machine."""
     if not record or not record["runs"]:
         return []
     about = {run["variant"]: run["about"] for run in record["runs"]}
@@ -115,7 +115,7 @@ def ablation(record: dict | None) -> list[str]:
 
 
 def tables_of(runs: list[dict], name: str, make: Callable[[str, list[dict]], str]) -> list[str]:
-    """A table for those runs that can be compared: as long a training, on the same hardware."""
+    """One table for each group of runs that can be compared: equally many epochs on the same hardware."""
     groups: dict[tuple, list[dict]] = {}
     for run in runs:
         groups.setdefault((run["training"]["epochs"], run["training"]["hardware"]), []).append(run)
@@ -143,18 +143,18 @@ def ablation_table(name: str, runs: list[dict]) -> str:
 
 
 def average(values: list[float | None]) -> str:
-    """The mean of what is there; a dash for what an autoencoder does not have."""
+    """The mean, or a dash if a value is missing, as an autoencoder's KL is."""
     return "–" if None in values else number(mean(values))
 
 
 def spread(values: list[float]) -> str:
-    """The mean, and half of the distance between the extremes if there are several."""
+    """The mean, and half of the range if there are several values."""
     half = (max(values) - min(values)) / 2
     return number(mean(values)) + (f" ± {half:.2g}" if len(values) > 1 else "")
 
 
 def cost(runs: list[dict]) -> str:
-    """Length, hardware, seeds and wall-clock of trainings."""
+    """Length, hardware, seeds and wall-clock time of the training runs."""
     training = runs[0]["training"]
     seeds = sorted({run["seed"] for run in runs})
     named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
@@ -166,7 +166,7 @@ def cost(runs: list[dict]) -> str:
 
 
 def ablation_command(runs: list[dict]) -> str:
-    """What makes these runs again; the settings of the unchanged recipe tell what all were given."""
+    """The command that repeats these runs. The settings of the unchanged recipe show what all runs were given."""
     epochs, seeds = runs[0]["training"]["epochs"], sorted({run["seed"] for run in runs})
     command = ["python", "-m", "benchmarks.ablation", "--epochs", str(epochs), "--seeds", *map(str, seeds)]
     recipe = next((run["settings"] for run in runs if run["variant"] == "recipe"), {})
@@ -182,7 +182,7 @@ RATIOS = {"best prior": "plain / plain", "ours sharpened": "sharp / plain", "bot
 
 
 def pythae(record: dict | None) -> list[str]:
-    """The quality of pythae's VAE beside that of the recipe; nothing before there is a run of it."""
+    """The quality of pythae's VAE beside that of the recipe; nothing if no run of pythae is recorded."""
     if not against_pythae(record):
         return []
     return [
@@ -217,7 +217,7 @@ def pythae_table(name: str, runs: list[dict]) -> str:
 
 
 def against_pythae(record: dict | None) -> list[str]:
-    """The ratios that matter, in words."""
+    """The main ratios, one sentence for each run."""
     compared = [run for run in record["runs"] if "ratio" in run] if record else []
     return [
         f"Trained for {run['training']['epochs']} epochs only, as long as its rival, the recipe gives samples that are "

@@ -45,7 +45,7 @@ def edits(runs: list[RunRecord], main: RunRecord | None, pictures: Path) -> list
 
 
 def described(measured: dict) -> str:
-    """The ends of the curves, in words."""
+    """The values at both ends of each curve, in words."""
     return " ".join(
         f"{name}: from {percent(edit['success'][0])} and {number(edit['leakage'][0])} at strength "
         f"{edit['strengths'][0]:g} to {percent(edit['success'][-1])} and {number(edit['leakage'][-1])} at "
@@ -55,7 +55,7 @@ def described(measured: dict) -> str:
 
 
 def edits_table(runs: list[RunRecord]) -> str:
-    """The best edit of every attribute and model that leaks little."""
+    """For every attribute and model, the most successful edit among those that leak little."""
     attributes = list(dict.fromkeys(name for run in runs for name in run.evaluation["edits"]))
     nothing = {"most": "every strength leaks more", "strength": "–", "success": "–", "leakage": "–"}
     rows = [
@@ -73,7 +73,7 @@ def edits_table(runs: list[RunRecord]) -> str:
 
 
 def best_edit(edit: dict) -> dict[str, str] | None:
-    """Strength, success, leakage and what else changes most; None if every strength leaks too much."""
+    """The best edit that leaks little, and the attribute that it changes most otherwise; None if all leak more."""
     of_strengths = zip(edit["success"], edit["leakage"], edit["strengths"], edit["most_changed"], strict=True)
     allowed = [of_strength for of_strength in of_strengths if is_little(of_strength[1])]
     if not allowed:
@@ -88,7 +88,7 @@ def best_edit(edit: dict) -> dict[str, str] | None:
 
 
 def sharpened_edits(runs: list[RunRecord]) -> list[str]:
-    """The best edit of every attribute and model once it is sharpened; nothing if no run was measured so."""
+    """The best edit of every attribute and model after sharpening; nothing if no run was measured that way."""
     if not runs:
         return []
     attributes = list(dict.fromkeys(name for run in runs for name in run.sharpened.evaluation["edits"]))
@@ -114,7 +114,7 @@ def edit_cell(edit: dict | None) -> str:
 
 
 def edits_finding(runs: list[RunRecord]) -> str:
-    """Whether sharpened edits succeed and leak more than plain ones, at equal strength and under the same limit."""
+    """A comparison of sharpened with plain edits: success and leakage, at equal strength and under the same limit."""
     pairs = [
         (run.evaluation["edits"][name], edit)
         for run in runs
@@ -141,7 +141,7 @@ def best_success(edit: dict) -> float:
 
 
 def is_little(leakage: float) -> bool:
-    """Whether an edit is allowed to change the other attributes so much."""
+    """Whether an edit may change the other attributes by that much."""
     return leakage < plots.LEAKAGE
 
 

@@ -1,7 +1,7 @@
 """Write the gallery from the recorded runs: `python -m pages.gallery` writes book/gallery.md and its figures.
 
-For each run in vaelib/shipped: what it is and cost, its training curves, where its codes lie, and what it generates, in
-pictures that release/ship.py has recorded. What a run has no record of is left out.
+For each run in vaelib/shipped the page shows what the model is and what it cost, its training curves, the distribution
+of its codes, and what it generates, in pictures that release/ship.py has recorded. A part without a record is left out.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def run_section(run: RunRecord, pictures: Path) -> list[str]:
 
 
 def card(run: RunRecord) -> str:
-    """What the run is and how it came about."""
+    """What the model is and how it was trained."""
     settings, training = run.experiment, run.training
     likelihood = settings.likelihood
     sigma = f" (σ {likelihood.sigma:.3g})" if isinstance(likelihood, Gaussian) else ""
@@ -137,26 +137,26 @@ def codes(run: RunRecord, pictures: Path) -> list[str]:
 
 
 def by_another(run: RunRecord) -> str:
-    """Of which run codes and interpolations are, if they are not this one's own."""
+    """A note on the run that codes and interpolations come from, if they come from another one."""
     if "codes" not in run.training:
         return ""
     return f"; they are those of {another(run, run.training['codes'])} ({run.training['codes']})"
 
 
 def another(run: RunRecord, cost: str) -> str:
-    """The run of the same experiment that cost this, "12 epochs in 500 s on ...", beside the one that is shown."""
+    """Words for another run of the same experiment, from its `cost`, such as "12 epochs in 500 s on ..."."""
     shorter = int(cost.split()[0]) < run.training["epochs"]
     return f"another{', shorter' if shorter else ''} run of the same experiment"
 
 
 def widths(logvar: Tensor) -> str:
-    """From which to which the posteriors' standard deviations go, dimension by dimension."""
+    """The range over the dimensions of the posteriors' standard deviations."""
     width = logvar.exp().mean(0).sqrt()
     return f"from {number(width.min().item())} to {number(width.max().item())}"
 
 
 def grids(run: RunRecord) -> list[tuple[str, str, str]]:
-    """The recorded pictures: file, what is on it, and the command that makes more."""
+    """For each recorded picture its file, what it shows, and the command that makes more."""
     fitted = run.fitted(run.main_features) if run.main_features else None
     source = f"the {prior_label(fitted)} fitted to its codes" if fitted else "the density fitted to its codes"
     generate = f"vaelib generate {run.place}"
@@ -175,7 +175,7 @@ def grids(run: RunRecord) -> list[tuple[str, str, str]]:
 
 
 def shown(run: RunRecord, picture: str) -> str:
-    """Where a recorded picture lies, as seen from the page."""
+    """The path of a recorded picture, relative to the page."""
     return f"../vaelib/shipped/{run.name}/{picture}"
 
 
@@ -205,7 +205,7 @@ def interpolations(run: RunRecord) -> list[str]:
 
 
 def animation(run: RunRecord) -> list[str]:
-    """The animation of the epochs, folded so that nothing moves unasked, if it is recorded."""
+    """The animation of the epochs, if it is recorded. It is folded: nothing moves until the reader opens it."""
     if not run.has(ANIMATION):
         return []
     of, other = f"{run.training['epochs']} epochs", ""

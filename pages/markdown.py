@@ -13,7 +13,7 @@ from vaelib.course import plotting
 from vaelib.support.files import atomic_write, make_folder
 
 BOOK = Path(__file__).parents[1] / "book"
-PICTURES = "_static/results"  # as seen from the page of results
+PICTURES = "_static/results"  # relative to the page of results
 
 
 def write_page(blocks: Callable[[Path], list[str]], page: Path, pictures: Path) -> None:
@@ -33,7 +33,7 @@ def write_page(blocks: Callable[[Path], list[str]], page: Path, pictures: Path) 
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, written out in full; nothing for a number that is not there."""
+    """Three significant digits, written without an exponent; an empty text for None."""
     if value is None or math.isnan(value):
         return ""
     rounded = float(f"{value:.3g}")

@@ -16,21 +16,21 @@ PRIORS = {"normal": "N(0, I)", "gaussian": "Gaussian", "gmm": "mixture"}
 FEATURES = {"attributes": "the attribute network", "pixels": "the pixels", "inception": "Inception"}
 DATASETS = {"celeba": "CelebA", "cifar10": "CIFAR-10", "faces": "the drawn faces", "objects": "the drawn objects"}
 SPLITS = {"train": "training", "valid": "validation"}
-BY_FAR, NEAR = 1.5, 0.15  # how much worse "worst by far" is at least; how far apart "near" is at most
+BY_FAR, NEAR = 1.5, 0.15  # the least ratio that counts as "by far", the largest difference that counts as "near"
 
 
 def prior_label(prior: str) -> str:
-    """A prior as readers call it."""
+    """The name of a prior in the text of the book."""
     return PRIORS.get(prior, prior)
 
 
 def protocol(runs: list[RunRecord]) -> str:
-    """What was measured on; for each run by name where they differ."""
+    """The protocol of the evaluations, run by run where they differ."""
     return grouped(runs, protocol_of)
 
 
 def protocol_of(held_out: dict) -> str:
-    """Images, crop, number of samples, seed."""
+    """The protocol of one evaluation: images, crop, number of samples, seed."""
     return (
         f"{held_out['images']:,} {SPLITS[held_out['split']]} images of {DATASETS[held_out['dataset']]} at "
         f"{held_out['size']} × {held_out['size']} pixels (crop: {held_out['crop']}), {held_out['samples']:,} "
@@ -39,7 +39,7 @@ def protocol_of(held_out: dict) -> str:
 
 
 def grouped(runs: list[RunRecord], describe: Callable[[dict], str]) -> str:
-    """What `describe` says of the evaluations: once if of all the same, else with the names it is said of."""
+    """What `describe` returns for the evaluations: once if it is the same for all, or else with the runs' names."""
     said: dict[str, list[str]] = {}
     for run in runs:
         said.setdefault(describe(run.evaluation), []).append(run.name)
@@ -52,7 +52,7 @@ def grouped(runs: list[RunRecord], describe: Callable[[dict], str]) -> str:
 
 
 def four_ways(ae: RunRecord | None, vae: RunRecord | None, pictures: Path) -> list[str]:
-    """(AE, VAE) × (N(0, I), mixture), and whether it is what Ghosh et al. found; nothing without both records."""
+    """(AE, VAE) × (N(0, I), mixture), compared with the finding of Ghosh et al.; nothing unless both are recorded."""
     mixture = evaluation.samples_of("gmm")
     names = [name for name in FEATURES if ae and vae and ae.distance(name, mixture) and vae.distance(name, mixture)]
     if not names:
@@ -73,14 +73,14 @@ def four_ways(ae: RunRecord | None, vae: RunRecord | None, pictures: Path) -> li
 
 
 def four_ways_figure(ae: RunRecord, vae: RunRecord, features: str, pictures: Path) -> str:
-    """A row of samples for each of the four."""
+    """The figure with a row of samples for each of the four."""
     rows = {
         f"{label},\n{prior}": (run, picture)
         for prior, picture in (("N(0, I)", FROM_NORMAL), ("fitted prior", SAMPLES))
         for label, run in (("autoencoder", ae), ("VAE", vae))
     }
     plots.save(plots.sample_rows(rows), pictures / "four-ways.png")
-    # The fitted prior that came nearest, as a record's pictures show it: a flow where there is one, perhaps.
+    # The recorded pictures are from the best fitted prior, which may be a flow and not the mixture.
     fitted = [run.evaluation["best_prior"] for run in (ae, vae)]
     titles = map(evaluation.samples_of, ("normal", "normal", *fitted))
     distances = [number(run.distance(features, title)) for run, title in zip((ae, vae, ae, vae), titles, strict=True)]
@@ -98,7 +98,7 @@ def four_ways_figure(ae: RunRecord, vae: RunRecord, features: str, pictures: Pat
 
 
 def four_ways_table(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
-    """The distances of the four in these features, and those of the reconstructions."""
+    """The Fréchet distances of the four in these features, and those of the reconstructions."""
     columns = {prior_label(prior): evaluation.samples_of(prior) for prior in ("normal", "gmm")}
     columns |= {"reconstructions": evaluation.RECONSTRUCTIONS}
     rows = [
@@ -115,7 +115,7 @@ def four_ways_table(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
 
 
 def four_ways_finding(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
-    """Whether these records show that, in all features."""
+    """A sentence that says whether these records show the finding in all features."""
     holds = all(shows_the_finding(ae, vae, name) for name in names)
     measured = four_ways_measured(ae, vae, names[0])
     if not holds:
@@ -137,12 +137,12 @@ def four_ways_measured(ae: RunRecord, vae: RunRecord, features: str) -> str:
 
 
 def four_distances(ae: RunRecord, vae: RunRecord, features: str) -> list[float]:
-    """From N(0, I), of the autoencoder and the VAE; then from the mixture."""
+    """The distances of the autoencoder and the VAE: first from N(0, I), then from the mixture."""
     return [run.distance(features, evaluation.samples_of(of)) for of in ("normal", "gmm") for run in (ae, vae)]
 
 
 def shows_the_finding(ae: RunRecord, vae: RunRecord, features: str) -> bool:
-    """AE + N(0, I) is worst by far; AE + mixture is near VAE + mixture, as Ghosh et al. (2020) found."""
+    """Whether AE + N(0, I) is worst by far and AE + mixture is near VAE + mixture, as Ghosh et al. (2020) found."""
     worst, vae_worst, best, vae_best = four_distances(ae, vae, features)
     return worst >= BY_FAR * max(vae_worst, best, vae_best) and abs(best / vae_best - 1) <= NEAR
 
@@ -151,7 +151,7 @@ def shows_the_finding(ae: RunRecord, vae: RunRecord, features: str) -> bool:
 
 
 def side_by_side(runs: list[RunRecord], dataset: str) -> list[str]:
-    """Tables of all runs on a dataset: what they are, how they code, how near their samples come."""
+    """All runs on a dataset: a list of the models, and tables of reconstruction, distances and variety."""
     measured = [run for run in runs if run.evaluation]
     blocks = ["\n".join(map(about, runs))] if runs else []
     if measured:
@@ -207,7 +207,7 @@ def distance_table(runs: list[RunRecord], dataset: str, features: str) -> str:
 
 
 def variety_table(runs: list[RunRecord], dataset: str) -> str:
-    """Precision and recall, and how near samples are to the training images."""
+    """Precision, recall and memorisation."""
     rows = [[f"`{run.name}`", *variety_cells(run.evaluation)] for run in runs]
     k = grouped(runs, lambda held_out: f"k = {held_out['precision_recall']['k']}")
     seen_by = grouped(runs, lambda held_out: held_out["features"][held_out["precision_recall"]["features"]])
@@ -232,7 +232,7 @@ def variety_cells(held_out: dict) -> list[str]:
 
 
 def variety_pair(held_out: dict, title: str) -> tuple[str, str]:
-    """Precision and recall of a set."""
+    """Precision and recall of one set of images."""
     pairs = held_out["precision_recall"]
     return percent(pairs["precision"].get(title)), percent(pairs["recall"].get(title))
 
@@ -289,7 +289,7 @@ def expected_error(run: RunRecord) -> float:
 
 
 def rate_finding(sweep: list[RunRecord]) -> str:
-    """Whether a smaller beta bought a smaller error by a larger KL throughout the sweep."""
+    """A sentence that says whether the error falls throughout the sweep as the KL grows."""
     ordered = sorted(sweep, key=lambda run: run.evaluation["kl"])
     errors = [expected_error(run) for run in ordered]
     kls = f"from {number(ordered[0].evaluation['kl'])} to {number(ordered[-1].evaluation['kl'])} nats"

@@ -18,14 +18,14 @@ from vaelib.models import reparameterize
 
 PADDING = 2  # pixels of white around each image in the pictures of a record
 SHOWN = 6  # images in a row of samples
-SKIPPED = 20  # one in so many epochs, from the first on, is left out of the training curves
+SKIPPED = 20  # the training curves leave out the first 1/20 of the epochs
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":")
 LEAKAGE = 0.1  # the mean change of the other attributes that an edit may cause
 
 
 def save(fig: Figure, path: Path) -> None:
-    """Write a figure, sharp enough to be enlarged on a phone; the same records give the same bytes."""
+    """Write a figure at a resolution that allows zooming on a phone. The same records give the same bytes."""
     fig.savefig(path, dpi=150, metadata={"Software": None})
     plt.close(fig)
 
@@ -45,19 +45,19 @@ def sample_rows(rows: dict[str, tuple[RunRecord, str]]) -> Figure:
 
 
 def training_curves(run: RunRecord) -> Figure:
-    """nll and KL of every epoch but the first ones, beside which nothing else could be seen."""
+    """nll and KL of every epoch except the first ones, which are so large that they would flatten the rest."""
     fig = plotting.training_curves(run.history.iloc[len(run.history) // SKIPPED :])
     fig.set_size_inches(3.5 * len(fig.axes), 2.6)
     for line in (line for ax in fig.axes for line in ax.lines):
-        line.set_marker("")  # there are too many
+        line.set_marker("")  # too many epochs for markers
     fig.axes[0].legend()
     return fig
 
 
 def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
-    """All coordinates of the codes beside N(0, 1); then, by dimension, their spread and the width of the posteriors.
+    """Two panels: all coordinates of the codes with N(0, 1), and the spread and posterior width of each dimension.
 
-    mu is (N, latent_dim), logvar the same or None: an autoencoder's codes have no width.
+    mu is (N, latent_dim). logvar has the same shape, or is None because an autoencoder's codes have no width.
     """
     fig, axes = plt.subplots(1, 2, figsize=(7, 2.6))
     spread = mu.std(0)
@@ -91,7 +91,7 @@ def gains(gains_of: dict[str, Tensor], sizes: dict[str, int]) -> Figure:
 
 
 def rate_distortion(points: dict[str, tuple[float, float]], sweep: Sequence[str], without_rate: float | None) -> Figure:
-    """KL and squared error of each run by its label; a line joins those of the sweep, in the order of their KL.
+    """KL and squared error of each run, by its label. A line joins the runs of the sweep, in the order of their KL.
 
     `without_rate` is the error of the autoencoder, which pays no KL.
     """
@@ -124,7 +124,7 @@ def edits(run: RunRecord) -> Figure:
 
 
 def classifier_accuracies(attributes: dict[str, dict[str, float]]) -> Figure:
-    """What the network names of each attribute, beside what the more frequent answer would, most gained first."""
+    """Accuracy of the network on each attribute, and of the more frequent answer; the largest gain is at the top."""
     gains = {name: facts["accuracy"] - facts["majority"] for name, facts in attributes.items()}
     names = sorted(attributes, key=gains.get)
     accuracy, majority = (100 * np.array([attributes[name][key] for name in names]) for key in ("accuracy", "majority"))

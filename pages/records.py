@@ -1,6 +1,6 @@
 """The recorded files that the pages are made from, read and checked.
 
-A record that is not there is a line of the page; one that cannot be read ends the work before anything is written.
+A missing record becomes a line of the page. A record that cannot be read stops the script before anything is written.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from vaelib.support.errors import UserError
 SHIPPED, RECORDED = runs.SHIPPED, Path(__file__).parents[1] / "benchmarks" / "recorded"
 CLASSIFIER = "attributes64"
 DATASETS = ("celeba", "cifar10", "faces", "objects")  # the order in which the pages show them
-# The pictures of a run: the first three are there of every run.
+# The pictures of a run. Every run has the first three.
 SAMPLES, FROM_NORMAL, RECONSTRUCTIONS = "samples.webp", "samples-normal.webp", "reconstructions.webp"
 SHARPENED_SAMPLES, INTERPOLATIONS, ANIMATION = "samples-sharpened.webp", "interpolations.webp", "training.webp"
-# What the records must say.
+# The keys that the records must have.
 TRAINING = ("train_images", "epochs", "seconds", "images_per_second", "hardware", "seed", "versions")
 EVALUATION = (
     *("dataset", "split", "crop", "size", "images", "samples", "seed", "mse", "psnr"),
     *("features", "frechet", "best_prior", "precision_recall"),
 )
-SHARPENED = ("mse", "psnr", "frechet", "best_prior", "precision_recall")  # of an evaluation, if it has such a part
+SHARPENED = ("mse", "psnr", "frechet", "best_prior", "precision_recall")  # if an evaluation has this part
 CURVES = ("epoch", "train_nll", "valid_nll", "train_kl", "valid_kl")
 THROUGHPUT = ("experiment", "dataset", "rounds", "contenders", "hardware", "versions")
 RUNS = ("runs",)
@@ -43,7 +43,7 @@ ADVICE = "restore the file from git, or make it again"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run with what its metrics say: of its training, and of held-out images, {} if nothing was measured there."""
+    """A run with the metrics of its training and of its evaluation; the latter is {} if it was not evaluated."""
 
     run: Run
     training: dict
@@ -51,20 +51,20 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """The name of the run, which is that of its experiment."""
+        """The name of the run, which is also the name of its experiment."""
         return self.run.name
 
     def path(self, part: str) -> Path:
-        """Where a file of its folder lies."""
+        """The path of a file in its folder."""
         return self.run.path(part)
 
     def has(self, part: str) -> bool:
-        """Whether that file is there."""
+        """Whether its folder has that file."""
         return self.run.has(part)
 
     @property
     def experiment(self) -> Experiment:
-        """The settings that it was trained with."""
+        """The settings of its training."""
         return self.run.experiment
 
     @property
@@ -74,35 +74,35 @@ class RunRecord:
 
     @property
     def codes(self) -> Codes | None:
-        """The codes of held-out images; None where they are not kept."""
+        """The codes of held-out images; None if they were not kept."""
         if not self.has(runs.CODES):
             return None
-        # Not `Run.codes`, which compares them with the weights: those of a mere record are not there.
+        # `Run.codes` would compare them with the weights, which a record without weights does not have.
         return read_codes(self.path(runs.CODES), {"latent_dim": self.experiment.latent_dim})
 
     @property
     def sharpener(self) -> Sharpener | None:
-        """The sharpener that was fitted to it; None where there is none, or no weights."""
+        """Its sharpener; None if it has none, or no weights."""
         return self.run.statistics.sharpener if self.has(runs.MODEL) else None
 
     @property
     def is_vae(self) -> bool:
-        """Whether it has a KL, a bound, an implied beta."""
+        """Whether it is a VAE, which has a KL and a bound."""
         return self.experiment.model == "VAE"
 
     @property
     def slug(self) -> str:
-        """The name as a part of references and files."""
+        """The name in the form that labels and file names need."""
         return self.name.replace(".", "-")
 
     @property
     def place(self) -> str:
-        """What `vaelib` finds the model by: its name if its weights are shipped, else where training puts it."""
+        """The argument by which `vaelib` finds the model: its name if its weights are shipped, or else runs/NAME."""
         return self.name if self.has(runs.MODEL) else f"runs/{self.name}"
 
     @property
     def command(self) -> str:
-        """What trains it again: its experiment, with all that this run was given on top of that."""
+        """The command that repeats the training: the experiment, and the overrides that this run was given."""
         if self.name not in experiments.names():
             return f"(no experiment has this name: settings in {runs.CONFIG})"
         options = [("--set", override) for override in overrides_of(self.name, self.experiment.values())]
@@ -110,13 +110,13 @@ class RunRecord:
 
     @property
     def cost(self) -> str:
-        """Hardware, seed and wall-clock, in words."""
+        """Hardware, seed and wall-clock time, in words."""
         version = self.training["versions"]["torch"]
         return f"{self.training['hardware']}, torch {version}, seed {self.training['seed']}, {self.seconds}"
 
     @property
     def seconds(self) -> str:
-        """The wall-clock of the training, in words."""
+        """The wall-clock time of the training, in words."""
         seconds = self.training["seconds"]
         return f"{seconds:.0f}\u00a0s" if seconds < 1000 else f"{seconds / 60:.0f}\u00a0min"
 
@@ -138,13 +138,13 @@ class RunRecord:
 
     @property
     def main_features(self) -> str | None:
-        """The most telling features that it was measured in."""
+        """The first features in which it was measured, which are the most informative; None without an evaluation."""
         return next(iter(self.evaluation.get("frechet", {})), None)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """All that the pages are made from: the runs, and the records of the classifier and of the benchmarks."""
+    """All records that the pages are made from: the runs, the classifier and the benchmarks."""
 
     runs: list[RunRecord]
     classifier: dict | None
@@ -163,7 +163,7 @@ class Sources:
 
     @property
     def missing(self) -> list[str]:
-        """What is not there, one sentence each."""
+        """One sentence for each record that is missing."""
         recorded = {run.name for run in self.runs}
         others = {
             "The attribute network has no record.": self.classifier,
@@ -185,7 +185,7 @@ class Sources:
 
 
 def not_computed(recorded: list[RunRecord]) -> list[str]:
-    """What the evaluations left out: one sentence for each reason."""
+    """What the evaluations left out, one sentence for each reason."""
     names: dict[tuple[str, str], list[str]] = {}
     for run in recorded:
         for what, why in run.evaluation.get("not_computed", {}).items():
@@ -194,9 +194,9 @@ def not_computed(recorded: list[RunRecord]) -> list[str]:
 
 
 def overrides_of(name: str, settings: dict, leave_out: Container[str] = ("about",)) -> list[str]:
-    """What `--set` must be given so that the experiment of that name has these settings.
+    """The values of `--set` that give the experiment of that name these settings.
 
-    `settings` are as `Experiment.values` gives them, or as a record in JSON has them.
+    `settings` come from `Experiment.values` or from a record in JSON.
     """
     usual = experiments.load(name).values()
     changed = {key: value for key, value in settings.items() if value != usual.get(key)}
@@ -204,13 +204,13 @@ def overrides_of(name: str, settings: dict, leave_out: Container[str] = ("about"
 
 
 def priors_of(titles: dict) -> list[str]:
-    """The priors that were sampled, from the titles of the sets."""
+    """The priors that were sampled, according to the titles of the sets."""
     start = evaluation.samples_of("")
     return [title.removeprefix(start) for title in titles if title.startswith(start)]
 
 
 def read_sources(shipped: Path, recorded: Path) -> Sources:
-    """Everything under these two folders. Raises `UserError` for a file that is there and makes no sense."""
+    """All records under these two folders. Raises `UserError` for a file that exists but is not a valid record."""
     found = [read_run(path.parent) for path in shipped.glob(f"*/{runs.CONFIG}")]
     return Sources(
         runs=sorted(found, key=lambda run: (DATASETS.index(run.experiment.dataset), run.experiment.size, run.name)),
@@ -223,7 +223,7 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
 
 
 def read_run(folder: Path) -> RunRecord:
-    """The record in a folder, without an evaluation if it has none in the form of today. Raises `UserError`."""
+    """The record in a folder; an evaluation in an old form is left out. Raises `UserError` if it is incomplete."""
     run = Run(folder)
     metrics = run.path(runs.METRICS)
     require(metrics, run.metrics, ["training"])
@@ -231,7 +231,7 @@ def read_run(folder: Path) -> RunRecord:
     require(run.path(runs.HISTORY), run.history, CURVES)
     measured = run.metrics.get("evaluation", {})
     if not isinstance(measured.get("features"), dict):
-        measured = {}  # features was the name of the only kind once: such a run must be evaluated again
+        measured = {}  # an old form, in which features was a single name: such a run must be evaluated again
     else:
         require(metrics, measured, EVALUATION)
         if "sharpened" in measured:
@@ -251,7 +251,7 @@ def read_classifier(run: Run) -> dict | None:
 
 
 def read_pythae(path: Path) -> dict | None:
-    """The record of pythae's VAE, None without one. Raises `UserError` if a run was not measured sharpened, too."""
+    """The record of pythae's VAE, or None. Raises `UserError` if a run has no metrics of sharpened images."""
     record = read_optional(path, RUNS)
     for run in record["runs"] if record else ():
         require(path, run["quality"], ["sharpened"])
@@ -259,12 +259,12 @@ def read_pythae(path: Path) -> dict | None:
 
 
 def read_optional(path: Path, needed: Sequence[str]) -> dict | None:
-    """What a JSON file holds; None if there is no such file. Raises as `read_json` does."""
+    """The content of a JSON file; None if there is no such file. Raises as `read_json` does."""
     return read_json(path, needed) if path.is_file() else None
 
 
 def read_json(path: Path, needed: Sequence[str]) -> dict:
-    """What a JSON file holds. Raises `UserError` if it is not valid, or lacks what is needed."""
+    """The content of a JSON file. Raises `UserError` if it is not valid or lacks a needed key."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -274,7 +274,7 @@ def read_json(path: Path, needed: Sequence[str]) -> dict:
 
 
 def require(path: Path, record: Container[str], needed: Sequence[str]) -> None:
-    """Raise `UserError` unless the record has all that the pages are made from."""
+    """Raise `UserError` unless the record has all keys that the pages need."""
     lacking = [key for key in needed if key not in record]
     if lacking:
         raise UserError(f"{path} does not say {', '.join(lacking)}: {ADVICE}.")

@@ -1,6 +1,7 @@
 """Write the results page from the recorded files: `python -m pages.results` writes book/results.md and its pictures.
 
-Every record is optional: a section is there if its record is, and the end of the page lists what is not. The records:
+Every record is optional. A section is written if its record exists, and the end of the page lists the missing ones. The
+records are:
 
     vaelib/shipped/NAME/     config.toml, history.csv, metrics.json and three pictures, by `vaelib train`, `vaelib
                              evaluate` and release/ship.py; where there are weights, also the statistics, which
@@ -87,13 +88,13 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
 
 
 def of_dataset(runs: list[RunRecord], dataset: str, *notes: str) -> list[str]:
-    """Notes on a dataset, then its tables: of images as they are decoded, and sharpened. Nothing without runs."""
+    """Notes on a dataset, then its tables: of images as they are decoded, and sharpened. Nothing without a run."""
     tables = [*models.side_by_side(runs, dataset), *sharpening.of_dataset(runs, dataset)]
     return [*notes, *tables] if tables else []
 
 
 def section(title: str, content: list[str]) -> list[str]:
-    """The content under its title, if there is any."""
+    """The content under its title; nothing if there is no content."""
     return [f"## {title}", *content] if content else []
 
 
@@ -115,7 +116,7 @@ def best_distance(run: RunRecord, features: str) -> float:
 
 
 def nearness(run: RunRecord) -> str:
-    """How near samples come to what the decoder can do."""
+    """The distance of samples relative to that of reconstructions, which is the best that the decoder can do."""
     features = run.main_features
     best, reconstructions = best_distance(run, features), run.distance(features, evaluation.RECONSTRUCTIONS)
     normal = run.distance(features, evaluation.samples_of("normal"))
@@ -127,7 +128,7 @@ def nearness(run: RunRecord) -> str:
 
 
 def against(run: RunRecord, recipe: RunRecord) -> str:
-    """How its samples stand beside those of the common recipe."""
+    """The distance of its samples relative to that of the common recipe's."""
     times = best_distance(run, run.main_features) / best_distance(recipe, run.main_features)
     return f"They are {number(times)} times as far as the best samples of the widely copied recipe, `{recipe.name}`."
 
@@ -146,7 +147,7 @@ def edit_lines(run: RunRecord) -> list[str]:
 
 
 def missing(sources: Sources) -> list[str]:
-    """What was not recorded."""
+    """The list of missing records."""
     lines = "\n".join(f"- {line}" for line in sources.missing)
     return ["## What is not here", lines] if lines else []
 

@@ -15,12 +15,12 @@ from vaelib.runs import evaluation
 from vaelib.runs.statistics import SHARPENED_ON
 
 JUDGES = "tab-results-judges"
-SHARPENED, NOISE = "sharpened", "noise"  # what the name of a set ends in, after a comma
+SHARPENED, NOISE = "sharpened", "noise"  # the ends of the names of sets, after a comma
 ARROW = " → "
 
 
 def best_samples(run: RunRecord) -> str:
-    """The name of the samples that came nearest to the held-out images."""
+    """The name of the set of samples from the best prior."""
     return evaluation.samples_of(run.evaluation["best_prior"])
 
 
@@ -33,7 +33,7 @@ def best_distance(run: RunRecord, features: str) -> float:
 
 
 def in_brief(run: RunRecord, recipe: RunRecord | None) -> list[str]:
-    """How near sharpened samples come to what the decoder can do, and to those of the common recipe."""
+    """The distance of sharpened samples relative to reconstructions, to plain samples and to the common recipe."""
     sharp, features = run.sharpened, run.main_features
     if sharp is None:
         return []
@@ -48,7 +48,7 @@ def in_brief(run: RunRecord, recipe: RunRecord | None) -> list[str]:
 
 
 def against(sharp: RunRecord, recipe: RunRecord) -> str:
-    """How sharpened samples stand beside the best of the common recipe, plain and sharpened."""
+    """The distance of sharpened samples relative to the best of the common recipe, plain and sharpened."""
     features = sharp.main_features
     ours, theirs = (best_distance(run, features) for run in (sharp, recipe))
     plain = f"They are {number(ours / theirs)} times as far as the best plain samples of `{recipe.name}`"
@@ -63,7 +63,7 @@ def against(sharp: RunRecord, recipe: RunRecord) -> str:
 
 
 def section(runs: list[RunRecord], main: RunRecord | None, recipe: RunRecord | None, pictures: Path) -> list[str]:
-    """What sharpening is, what it does to samples, its gains, and the metrics; nothing if no run was measured so."""
+    """What sharpening is, what it does to samples, its gains, and the metrics; nothing if no run has such metrics."""
     measured = [run for run in runs if run.sharpened]
     if not measured:
         return []
@@ -85,7 +85,7 @@ def section(runs: list[RunRecord], main: RunRecord | None, recipe: RunRecord | N
 
 
 def price(runs: list[RunRecord]) -> str:
-    """What sharpening costs in squared error, at least and at most."""
+    """The cost of sharpening in squared error: the smallest and the largest in the records."""
     costs = [run.sharpened.evaluation["mse"] / run.evaluation["mse"] for run in runs]
     lost = [run.evaluation["psnr"] - run.sharpened.evaluation["psnr"] for run in runs]
     return (
@@ -95,12 +95,12 @@ def price(runs: list[RunRecord]) -> str:
 
 
 def span(values: list[float]) -> str:
-    """The smallest and the largest, or the one that both are."""
+    """The range of the values, or one number if the smallest and the largest round to the same."""
     return "–".join(dict.fromkeys(map(number, (min(values), max(values)))))
 
 
 def samples_figure(runs: list[RunRecord], pictures: Path) -> str:
-    """A row of samples as they are, and one of the same sharpened, for each run."""
+    """The figure with a row of plain samples and a row of the same samples sharpened, for each run."""
     rows = {
         run.name.removeprefix("celeba64-").replace("-", "\n") + f",\n{label}": (run, picture)
         for run in runs
@@ -123,7 +123,7 @@ def samples_figure(runs: list[RunRecord], pictures: Path) -> str:
 
 
 def gains_figure(runs: list[RunRecord], pictures: Path) -> list[str]:
-    """The gains of those runs whose weights are here, side by side."""
+    """The figure of the gains of all runs whose weights are shipped."""
     gains: dict[str, Tensor] = {run.name: run.sharpener.gains for run in runs if run.sharpener}
     if not gains:
         return []
@@ -145,7 +145,7 @@ def gains_figure(runs: list[RunRecord], pictures: Path) -> list[str]:
 
 
 def of_dataset(runs: list[RunRecord], dataset: str) -> list[str]:
-    """The table alone, and what it cannot show."""
+    """The table of a dataset, with a sentence on what it cannot show."""
     measured = [run for run in runs if run.sharpened]
     if not measured:
         return []
@@ -156,7 +156,7 @@ def of_dataset(runs: list[RunRecord], dataset: str) -> list[str]:
 
 
 def sharpened_table(runs: list[RunRecord], dataset: str) -> str:
-    """Every metric of the images as they are decoded, and sharpened."""
+    """Every metric, of the images as they are decoded and of the same images sharpened."""
     features = runs[0].main_features
     runs = [run for run in runs if run.main_features == features]
     rows = []
@@ -176,18 +176,18 @@ def sharpened_table(runs: list[RunRecord], dataset: str) -> str:
 
 
 def arrowed(cell: tuple[str, ...]) -> str:
-    """Plain → sharpened, to be broken nowhere but before the arrow."""
+    """Plain → sharpened, with spaces that allow a line break only before the arrow."""
     return " →\u00a0".join(value.replace(" ", "\u00a0") for value in cell)
 
 
 def best_prior(held_out: dict) -> str:
-    """The prior whose samples came nearest, plain and sharpened; once if it is the same."""
+    """The best prior of plain and of sharpened samples; named once if it is the same."""
     best = (part["best_prior"] for part in (held_out, held_out["sharpened"]))
     return ARROW.join(dict.fromkeys(map(prior_label, best)))
 
 
 def sharpened_cells(run: RunRecord, features: str) -> list[str]:
-    """A row of `sharpened_table` for one of the two, without the name."""
+    """A row of `sharpened_table` for plain or for sharpened images, without the name."""
     held_out, title = run.evaluation, best_samples(run)
     reconstructions, samples = run.distance(features, evaluation.RECONSTRUCTIONS), best_distance(run, features)
     copies = held_out.get("memorisation", {}).get("ratio", {}).get(title)
@@ -198,25 +198,25 @@ def sharpened_cells(run: RunRecord, features: str) -> list[str]:
     ]
 
 
-# Other judges
+# Other networks
 
 
 def judges(record: dict | None) -> list[str]:
-    """The Fréchet distances of the same sets of images by several judges."""
+    """The Fréchet distances of the same sets of images in the features of several networks."""
     if not record or not record["judges"]:
         return []
     seen_by = {name: judge["distances"] for name, judge in record["judges"].items()}
     items = [f"- *{name}*, {judge['about']}: {verdict(seen_by[name])}." for name, judge in record["judges"].items()]
     return [
         "### Other judges",
-        f"{applause(seen_by)} In {{numref}}`{JUDGES}` several look at the same images:",
+        f"{noise_finding(seen_by)} In {{numref}}`{JUDGES}` several look at the same images:",
         "\n".join(items),
         judges_table(record, seen_by),
     ]
 
 
-def applause(seen_by: dict[str, dict[str, float]]) -> str:
-    """Why one judge is not enough: what white noise does to its distance, of the first set that was given some."""
+def noise_finding(seen_by: dict[str, dict[str, float]]) -> str:
+    """Why one network is not enough: the effect of white noise on its distance, for the first set with noise."""
     name, distances = next(iter(seen_by.items()))
     found = noisy(distances)
     if not found:
@@ -234,18 +234,18 @@ def applause(seen_by: dict[str, dict[str, float]]) -> str:
 
 
 def noisy(distances: dict[str, float]) -> dict[str, str]:
-    """Of each set that was given noise, the name of the one with noise."""
+    """The name of each set that was measured with noise, too, and the name of the noisy set."""
     return {title: other for other in distances if (title := without(other, NOISE)) in distances}
 
 
 def without(title: str, treatment: str) -> str | None:
-    """The name of the set that was treated so; None if this one was not."""
+    """The name of the set before that treatment; None if the set of this title was not treated."""
     start, comma, end = title.rpartition(", ")
     return start if comma and end.startswith(treatment) else None
 
 
 def verdict(distances: dict[str, float]) -> str:
-    """How many sets come nearer to this judge sharpened, how many with noise, and how often the former wins."""
+    """How many sets come nearer when sharpened, how many with noise, and how often sharpening beats noise."""
     sharp = {title: other for other in distances if (title := without(other, SHARPENED)) in distances}
     noises = noisy(distances)
     both = sharp.keys() & noises.keys()
@@ -257,7 +257,7 @@ def verdict(distances: dict[str, float]) -> str:
 
 
 def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
-    """Sets of images down, judges across."""
+    """A row for each set of images, a column for each network."""
     titles = dict.fromkeys(title for distances in seen_by.values() for title in distances)
     rows = [
         [title, *(number(distances[title] / distances[evaluation.TRAINING]) for distances in seen_by.values())]
@@ -277,7 +277,7 @@ def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
 
 
 def judges_command(record: dict) -> str:
-    """What measures it again."""
+    """The command that repeats the measurement."""
     options = {"--epochs": record.get("epochs"), "--seed": record["seed"]}
     words = [word for option, value in options.items() if value is not None for word in (option, str(value))]
     return shlex.join(["python", "-m", "benchmarks.sharpening", *words])

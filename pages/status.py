@@ -1,6 +1,6 @@
 """Write the status page from benchmarks/recorded/chapters.json: `python -m pages.status` writes book/status.md.
 
-`python -m notebooks.measure` makes the record: what each chapter costs, and its claims on five seeds.
+`python -m notebooks.measure` makes the record, which holds the cost of each chapter and its claims on five seeds.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ tolerance, for two numbers that should be equal)."""
 
 
 def main() -> None:
-    """Write the page."""
     page = text(json.loads(RECORD.read_text(encoding="utf-8")))
     with atomic_write(PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
 def text(record: dict) -> str:
-    """The page for a record."""
+    """The text of the page."""
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     blocks = [HEAD, COSTS.format(hardware=record["hardware"], versions=versions), costs(record["chapters"])]
     blocks += [CLAIMS, *(claims(name, chapter["claims"]) for name, chapter in record["chapters"].items())]
@@ -100,13 +99,13 @@ def claims(name: str, made: list[dict]) -> str:
 
 
 def value_on(claim: dict, seed: str) -> str:
-    """The value on a seed, with a cross if the claim did not hold; nothing if the run had ended before it."""
+    """The value on a seed, with a cross if the claim did not hold; an empty text if the run stopped before it."""
     value = number(claim["values"].get(seed))
     return value if claim["held"].get(seed, True) else f"✗ {value}"
 
 
 def condition(claim: dict) -> str:
-    """The sign and what the values were compared with: one number, or the range over the seeds."""
+    """The sign and the reference: one number, or its range over the seeds."""
     low, high = min(claim["references"].values()), max(claim["references"].values())
     reference = number(low) if low == high else f"{number(low)} … {number(high)}"
     tolerance = f" ± {claim['tolerance']:g}" if "tolerance" in claim else ""
@@ -114,7 +113,7 @@ def condition(claim: dict) -> str:
 
 
 def room(claim: dict) -> float:
-    """How far the worst seed is from the limit, as a share of it: 0 at the limit, below 0 beyond it."""
+    """The distance of the worst seed from the limit, as a share of the limit: 0 at the limit, negative beyond it."""
     pairs = [(value, claim["references"][seed]) for seed, value in claim["values"].items()]
     if "tolerance" in claim:
         off = max(abs(value - reference) for value, reference in pairs)
@@ -124,7 +123,7 @@ def room(claim: dict) -> float:
 
 
 def percent(share: float) -> str:
-    """A share in whole per cent; nothing where the limit is 0 and there is no share of it."""
+    """A share in whole per cent; an empty text if it is infinite because the limit is 0."""
     return "" if math.isinf(share) else f"{100 * share:,.0f} %".replace("-", "−")
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What wants a GPU, in one go of less than nine minutes: the throughput of the loop, then the runs on real CelebA.
+# All work that needs a GPU, in less than nine minutes: the throughput of the loop, then the runs on real CelebA.
 #
 #     VAELIB_DATA=packed OUT=results bash release/gpu.sh
 #
-# VAELIB_DATA holds CelebA, in full or as release/pack_images.py packs it; nothing needs to be installed beyond the
-# packages of pyproject.toml. OUT gets at most eight files of at most 16 MB: NAME.tar for each of RUNS, its small form as
-# release/ship.py makes it, with the metrics of `vaelib evaluate`; records.tar with the throughput, the ablation, the
-# small forms of RECORDS without their weights, and a log of everything. Packed images have 64 pixels:
-# celeba128 among the RECORDS needs CelebA's own.
-# Runs train side by side: a network of this size does not fill a large GPU.
+# VAELIB_DATA holds CelebA, in full or as release/pack_images.py packs it. Only the packages of pyproject.toml are needed.
+# OUT gets at most eight files of at most 16 MB. NAME.tar for each of RUNS holds its small form, as release/ship.py makes
+# it, with the metrics of `vaelib evaluate`. records.tar holds the throughput, the ablation, the small forms of RECORDS
+# without their weights, and a log of everything. Packed images have 64 pixels, so celeba128 among the RECORDS needs the
+# original CelebA.
+# Runs train at the same time, because a network of this size does not fill a large GPU.
 # For CIFAR-10: DATASETS=cifar10 RUNS=cifar10 RECORDS= EPOCHS=60 ABLATION_EPOCHS=0.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ PYTHON=${PYTHON:-python3}
 work=$(mktemp -d)
 mkdir -p "$OUT" "$work/records"
 
-one() {  # train, evaluate and pack; further arguments go to release.ship
+one() {  # train, evaluate and pack; further arguments are passed to release.ship
   local name=$1 run=$work/$1 place=$2
   shift 2
   timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --out "$run" &&
@@ -32,7 +32,7 @@ one() {  # train, evaluate and pack; further arguments go to release.ship
 {
   for name in $DATASETS; do
     "$PYTHON" -m vaelib prepare "$name"
-    for compile in false true; do  # in a quiet machine: before the trainings
+    for compile in false true; do  # before the training runs, while the machine does nothing else
       "$PYTHON" -m benchmarks.throughput --experiment "${name/celeba/celeba64}" --dataset "$name" \
         --set compile="$compile" --batches 100 --rounds 3 \
         --output "$work/records/throughput-$name-compile-$compile.json"

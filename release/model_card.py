@@ -1,6 +1,6 @@
 """The model card of a shipped folder, README.md: a head of YAML that the Hugging Face hub reads, and text for people.
 
-python -m release.model_card vaelib/shipped/*      writes the cards again, from the records beside them
+python -m release.model_card vaelib/shipped/*      writes the cards again, from the records in the same folders
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ LICENCE = {
     "faces": "MIT, as the code.",
     "objects": "MIT, as the code.",
 }
-# The same for the hub, and the dataset's name where it has one outside of vaelib.
+# The licence in the form of the hub, and the name of the dataset if it is known outside of vaelib.
 CELEBA_TERMS = {
     "license": "other",
     "license_name": "celeba-non-commercial-research-only",
@@ -114,12 +114,12 @@ HEAD = {
     "faces": {"license": "mit"},
     "objects": {"license": "mit"},
 }
-MEASURED = ("psnr", "bits_per_dim", "frechet", "precision_recall")  # what the head names, where it is in metrics.json
+MEASURED = ("psnr", "bits_per_dim", "frechet", "precision_recall")  # the head names those that are in metrics.json
 
 
 def main() -> None:
     """Write the cards of the folders that the command line names."""
-    parser = argparse.ArgumentParser(description="Write model cards again, from the records beside them.")
+    parser = argparse.ArgumentParser(description="Write model cards again, from the records in their folders.")
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     arguments = parser.parse_args()
     run_program("model_card", lambda: write_cards(arguments.folders))
@@ -141,7 +141,7 @@ def write_card(run: Run, text: str) -> None:
 
 
 def card(run: Run) -> str:
-    """The model card of a shipped run, from its settings, its metrics and what lies in its folder."""
+    """The model card of a shipped run, from its settings, its metrics and the files in its folder."""
     experiment, training = run.experiment, run.metrics["training"]
     dataset, prior, has_sharpened = experiment.dataset, best_prior(run), run.has(SHARPENED)
     counts = {part: f"{training[f'{part}_images']:,}" for part in ("train", "valid")}
@@ -168,7 +168,7 @@ def card(run: Run) -> str:
     )
     evaluation = run.metrics.get("evaluation", {})
     paragraphs = [textwrap.fill(part, 120, break_on_hyphens=False) for part in text.split("\n\n")]
-    # The tables come last: they must keep their lines.
+    # The tables are inserted after the text is wrapped, because they must keep their lines.
     body = "\n\n".join(paragraphs).replace("{evaluation}", measured(evaluation)) + "\n"
     head = ModelCardData(
         library_name="vaelib",
@@ -181,7 +181,7 @@ def card(run: Run) -> str:
 
 
 def likelihood(experiment: Experiment) -> str:
-    """The name of the likelihood, and its sigma where that is a setting."""
+    """The name of the likelihood, and its sigma if that is a setting."""
     values = experiment.values()
     return values["likelihood"] + (f" (sigma {values['sigma']:.3g})" if "sigma" in values else "")
 
@@ -200,7 +200,7 @@ def animation(run: Run) -> str:
 
 
 def measured(evaluation: dict) -> str:
-    """What `vaelib evaluate` has measured, as it prints it."""
+    """The results of `vaelib evaluate`, as the command prints them."""
     if not evaluation:
         return "None were recorded: `vaelib evaluate` measures them."
     return f"By `vaelib evaluate`:\n\n```text\n{report.evaluation(evaluation)}\n```"

@@ -1,10 +1,10 @@
-"""Pack a prepared CelebA into one zip of some 50 MB, for a machine to which more cannot be sent.
+"""Pack a prepared CelebA into one zip of about 50 MB, for a machine with a limit on uploads.
 
     python -m release.pack_images packed/celeba     then there: VAELIB_DATA=packed vaelib train celeba64
 
-The images are those of the cache at 64 pixels, cropped and resized already, as WebP files of high quality (on average
-2.6 grey levels of 255 away from them), numbered from 1 in the order of the splits; the annotations are reduced to these
-images. `vaelib` reads the folder as any other copy of CelebA.
+The images are those of the cache at 64 pixels, already cropped and resized. They are stored as WebP files of high
+quality (on average 2.6 grey levels of 255 away from the originals) and numbered from 1 in the order of the splits. The
+annotations are reduced to these images. `vaelib` reads the folder like any other copy of CelebA.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def pack(folder: Path, quality: int) -> None:
 
 
 def write_images(path: Path, datasets: dict[str, data.Dataset], quality: int) -> None:
-    """All images of all splits, numbered from 1 in order."""
+    """Write all images of all splits, numbered from 1 in order."""
     images = (image for ds in datasets.values() for image in ds.images)
     total = sum(map(len, datasets.values()))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -59,7 +59,7 @@ def encoded(image: np.ndarray, quality: int) -> bytes:
 
 
 def write_annotations(folder: Path, datasets: dict[str, data.Dataset]) -> None:
-    """The attributes and the partition of the packed images, in the official format."""
+    """Write the attributes and the partition of the packed images in the official format."""
     names = next(iter(datasets.values())).attribute_names
     attributes = np.concatenate([ds.attributes.numpy() for ds in datasets.values()]) * 2 - 1
     parts = np.concatenate([np.full(len(ds), part) for part, ds in enumerate(datasets.values())])

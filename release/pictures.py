@@ -1,4 +1,4 @@
-"""The pictures of a shipped folder. The model makes all of them, so none can show an image of a dataset."""
+"""The pictures of a shipped folder. The model generates all of them, so none can show an image of a dataset."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ QUALITY, QUALITY_OF_ANIMATION = 90, 25  # of a picture, out of 100
 
 
 def best_prior(run: Run) -> str:
-    """The fitted prior whose samples came nearest to held-out images; the last one if none was measured."""
+    """The fitted prior with the smallest Fréchet distance; the last one if none was measured."""
     frechet = run.metrics.get("evaluation", {}).get("frechet", {})
-    distances = next(iter(frechet.values()), {})  # in the first, most telling features
+    distances = next(iter(frechet.values()), {})  # in the first features, which are the most informative
     return min(reversed(fitted_priors(run)), key=lambda name: distances.get(f"samples, {name}", math.inf))
 
 
 def fitted_priors(run: Run) -> list[str]:
-    """The names of the priors of a run. One that has lost its statistics had those that its settings ask for."""
+    """The names of the priors of a run. If it has lost its statistics, they follow from its settings."""
     if run.has(runs.STATISTICS):
         return list(run.statistics.priors)
     return [*PRIORS, *(OPTIONAL_PRIORS if run.experiment.flow_steps else ())]
@@ -41,7 +41,7 @@ def fitted_priors(run: Run) -> list[str]:
 
 @torch.no_grad()
 def decoded(run: Run, codes: Codes) -> dict[str, Tensor]:
-    """The images of each picture, (N, 3, H, W) in [0, 1], by the name of its file."""
+    """The images of each picture, (N, 3, H, W) in [0, 1], by file name."""
     model, statistics = run.model, run.statistics
     n = math.prod(GRIDS[model.image_size])
     samples = model.sample(n, statistics.priors[best_prior(run)], torch.Generator().manual_seed(0))
@@ -56,7 +56,7 @@ def decoded(run: Run, codes: Codes) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def decoded_interpolations(model: LatentModel, codes: Codes) -> Tensor:
-    """The images on the way from the first code to the second, from the third to the fourth and so on."""
+    """The images between the first code and the second, between the third and the fourth, and so on."""
     steps, count = PATHS[model.image_size]
     paths = [latent.interpolate(*codes.mu[2 * i : 2 * i + 2], steps, "slerp") for i in range(count)]
     return model.decode(torch.cat(paths))
@@ -70,12 +70,12 @@ def write_pictures(folder: Path, pictures: dict[str, Tensor]) -> None:
 
 
 def columns(picture: str, size: int) -> int:
-    """Images of `size` pixels in a row of a picture: the steps of an interpolation, or what fits."""
+    """The number of images of `size` pixels in a row of a picture."""
     return (PATHS if picture == INTERPOLATIONS else GRIDS)[size][0]
 
 
 def write_animation(run: Run, folder: Path) -> None:
-    """Write the animation of a run's epochs as a WebP of a fraction of the size, if it has one."""
+    """Write the animation of a run's epochs as a much smaller WebP file, if the run has one."""
     if not run.has(runs.ANIMATION):
         return
     with Image.open(run.path(runs.ANIMATION)) as gif:

@@ -1,22 +1,24 @@
-"""Make the small form of a run that can be shipped: what is needed to use the model, and how it came about.
+"""Make the small form of a run that can be shipped: what is needed to use the model, and the record of its training.
 
     python -m release.ship runs/celeba64 vaelib/shipped/celeba64
     python -m release.ship runs/celeba128 vaelib/shipped/celeba128 --record-only
     python -m release.ship vaelib/shipped/celeba64 vaelib/shipped/celeba64 --flow-steps 5000
 
 Weights, statistics and codes become float16, which halves the files and changes no pixel visibly. The optimiser's state
-and the pictures of the epochs stay behind, because `originals.png` shows images of the dataset, which must not be
-passed on; their animation comes along as a small WebP. Small pictures show what the model makes: samples from its best
-fitted prior, as they are and sharpened, and from N(0, I); reconstructions without their originals, and interpolations
-between them. The model card, README.md, is written from the run's own records (`release.model_card` writes it again);
-`vaelib evaluate` adds metrics to metrics.json. With --record-only the weights and the statistics stay behind, too.
+is not copied. The pictures of the epochs are not copied either, because `originals.png` shows images of the dataset,
+which must not be passed on. Their animation is written as a small WebP file. Small pictures show what the model
+generates: samples from its best fitted prior, plain and sharpened, samples from N(0, I), reconstructions without their
+originals, and interpolations between them. The model card, README.md, is written from the run's own records
+(`release.model_card` writes it again). `vaelib evaluate` adds metrics to metrics.json. With --record-only the weights
+and the statistics are left out, too.
 
-A shipped folder can be shipped onto itself: that renews its pictures and its card. It encodes the held-out images and
-fits a sharpener to training images (under VAELIB_DATA) if it has no codes or no sharpener yet. With --flow-steps, a
-flow is fitted to the training images first and becomes one more prior of the run; its samples are shown once `vaelib
-evaluate` has found them to be the best. With --animation, the animation of another run of the same experiment is taken,
-one of fewer epochs, say, and the record says which. A record whose weights are gone takes the codes and the
-interpolations of that run as well, if it has none.
+A shipped folder can be shipped onto itself, which renews its pictures and its card. If it has no codes or no sharpener
+yet, the held-out images are encoded and a sharpener is fitted to training images (under VAELIB_DATA).
+
+With --flow-steps, a flow is first fitted to the training images and becomes one more prior of the run. Its samples are
+shown once `vaelib evaluate` has found them to be the best. With --animation, the animation is that of another run of
+the same experiment, for example of one with fewer epochs, and the record says which. A record whose weights are lost
+also takes the codes and the interpolations of that run, if it has none.
 """
 
 from __future__ import annotations
@@ -51,7 +53,6 @@ MOST_IN_A_FOLDER, MOST_OF_ALL = 16e6, 72e6  # bytes
 
 
 def main() -> None:
-    """Copy a run's folder to its small form."""
     run_program("ship", lambda: work(parse_arguments()))
 
 
@@ -61,14 +62,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--record-only", action="store_true", help="leave the weights out")
-    parser.add_argument("--note", help="a sentence about the training, for the record: what else its machine did, say")
+    parser.add_argument("--note", help="a sentence for the record, for example on what else the machine did")
     parser.add_argument("--flow-steps", type=int, help="fit a flow to the codes of RUN first, in that many steps")
     parser.add_argument("--animation", type=Path, help="take the animation of this run of the same experiment")
     return parser.parse_args()
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Do what the command line asks for."""
     if arguments.flow_steps is not None:
         add_flow(runs.load(arguments.run), arguments.flow_steps)
     run, other = Run(arguments.run), arguments.animation and Run(arguments.animation)
@@ -83,10 +83,10 @@ def work(arguments: argparse.Namespace) -> None:
 def ship(
     run: Run, folder: Path, record_only: bool = False, note: str | None = None, animation: Run | None = None
 ) -> None:
-    """Write the small form of `run` to `folder`. Raises `UserError` if it is too large, once it is written."""
+    """Write the small form of `run` to `folder`. Then raise `UserError` if it is too large."""
     if run.statistics.sharpener is None:
         add_sharpener(run)
-    statistics, codes = run.statistics, codes_of(run)  # read before they are rounded, where the folder is the run's own
+    statistics, codes = run.statistics, codes_of(run)  # read before they are rounded in case `folder` is the run's own
     costs = animation and cost_of(animation)
     make_folder(folder)
     small = Run(folder)
@@ -113,12 +113,12 @@ def copy_records(run: Run, small: Run) -> None:
 
 
 def same_folder(run: Run, other: Run) -> bool:
-    """Whether two runs lie in one folder, however it is named."""
+    """Whether two runs have the same folder, even if their paths differ."""
     return run.folder.resolve() == other.folder.resolve()
 
 
 def require_same_settings(run: Run, other: Run) -> None:
-    """Raise `UserError` unless the other run has an animation and all settings of `run` that tell what is learned."""
+    """Raise `UserError` unless the other run has an animation and all settings of `run` that affect learning."""
     if not other.has(runs.ANIMATION):
         raise UserError(f"{other} holds no {runs.ANIMATION}: train the run to its end first.")
     ours, theirs = (dataclasses.replace(of.experiment, epochs=1, seed=0, flow_steps=0) for of in (run, other))
@@ -127,9 +127,9 @@ def require_same_settings(run: Run, other: Run) -> None:
 
 
 def complete(run: Run, folder: Path, other: Run) -> None:
-    """Give a record without weights the animation of another run of its settings, and its codes and interpolations.
+    """Give a record without weights the animation, the codes and the interpolations of another run of its settings.
 
-    Codes that the record has already are its own, and stay. Raises `UserError` if `folder` is not the record itself.
+    If the record already has codes, they are its own and stay. Raises `UserError` if `folder` is not the record itself.
     """
     if not same_folder(run, Run(folder)):
         raise UserError(f"{run} holds no {runs.MODEL}, and a record is completed where it is: name it twice.")
@@ -147,14 +147,14 @@ def complete(run: Run, folder: Path, other: Run) -> None:
 
 
 def add_notes(run: Run, **notes: str | None) -> None:
-    """Add the notes that there are to what metrics.json says of the training."""
+    """Add the notes that are not empty to the part `training` of metrics.json."""
     new = {key: note for key, note in notes.items() if note}
     if new:
         run.write_metrics({"training": run.metrics["training"] | new})
 
 
 def cost_of(run: Run) -> str:
-    """What a run cost, in words. Raises `UserError` for one that is not trained to its end."""
+    """What a run cost, in words. Raises `UserError` if its training has not finished."""
     if "training" not in run.metrics:
         raise UserError(f"{run} holds no {runs.METRICS} of a training: train the run to its end first.")
     training = run.metrics["training"]
@@ -162,7 +162,7 @@ def cost_of(run: Run) -> str:
 
 
 def codes_of(run: Run) -> Codes:
-    """The codes that the run keeps; those of a run from before runs kept any are encoded now."""
+    """The codes of the run. They are encoded now if it is an old run that has none."""
     if run.has(runs.CODES):
         return run.codes
     experiment = run.experiment
@@ -191,9 +191,9 @@ def _model_and_its_images(run: Run) -> tuple[LatentModel, data.Dataset]:
 
 
 def write_parts(run: Run, small: Run, statistics: Statistics, codes: Codes) -> None:
-    """Write weights, statistics and codes in float16; but a Gaussian and a mixture as they are if rounding breaks them.
+    """Write weights, statistics and codes in float16; Gaussian and mixture stay float32 if rounding breaks one.
 
-    The weights of a flow are rounded in any case, as those of a model are.
+    The weights of a flow are always rounded, like those of a model.
     """
     weights, about = read_tensors(run.path(runs.MODEL))
     write_tensors(small.path(runs.MODEL), in_float16(weights), about)
@@ -213,10 +213,10 @@ def write_codes(run: Run, codes: Codes) -> None:
 
 
 def agree(statistics: Statistics, small: Run) -> bool:
-    """Whether Gaussian and mixture of `small` are those of `statistics`, to a tenth of a nat at 1,000 draws."""
+    """Whether Gaussian and mixture of `small` agree with `statistics` within 0.1 nats at each of 1,000 draws."""
     try:
         stored = small.statistics.priors
-    except UserError:  # rounding has made a covariance that is none
+    except UserError:  # the rounded covariance is not positive definite
         return False
     for name in PRIORS:
         prior = statistics.priors[name]
@@ -227,7 +227,7 @@ def agree(statistics: Statistics, small: Run) -> bool:
 
 
 def require_small(folder: Path) -> None:
-    """Raise `UserError` if the folder, or all that is shipped where it is a part of that, is too large."""
+    """Raise `UserError` if the folder is too large, or if it is a shipped one and all shipped files are too large."""
     limits = {folder: MOST_IN_A_FOLDER}
     if folder.resolve().parent == runs.SHIPPED.resolve():
         limits[runs.SHIPPED] = MOST_OF_ALL

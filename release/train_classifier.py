@@ -29,11 +29,10 @@ from vaelib.support.files import make_folder
 from vaelib.support.schedule import set_learning_rate
 from vaelib.support.tensorfiles import in_float16, write_tensors
 
-SHIFT = 3  # pixels by which training images are moved at most: faces are not aligned to the pixel
+SHIFT = 3  # training images are moved by at most this many pixels, because faces are not aligned exactly
 
 
 def main() -> None:
-    """Train the network that the command line asks for."""
     parser = argparse.ArgumentParser(description="Train the attribute classifier.")
     parser.add_argument("folder", type=Path, nargs="?", default=classifier.SHIPPED)
     parser.add_argument("--epochs", type=int, default=20)
@@ -68,7 +67,7 @@ def fit(
     """Train `network` in place by binary cross-entropy, return its history, and leave it in evaluation mode.
 
     Images are mirrored and moved by up to 3 pixels at random; a last batch that is not full is left out. Columns:
-    epoch, train_loss in nats per attribute, valid_accuracy as a mean over attributes.
+    epoch, train_loss in nats per attribute, valid_accuracy on average over the attributes.
 
     Raises `UserError` if the images do not fill a batch.
     """
@@ -100,7 +99,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> Tensor:
-    """Take one step on those rows; their binary cross-entropy before it, a mean over images and attributes, in nats."""
+    """Take one step on those rows. Returns their mean binary cross-entropy before the step, in nats per attribute."""
     x = _augmented(torch.from_numpy(train.images[rows.numpy()]).to(network.device), generator)
     labels = train.attributes[rows].to(network.device, torch.float32)
     with devices.autocast("auto", network.device):
@@ -132,7 +131,7 @@ def accuracies(network: AttributeNetwork, ds: data.Dataset) -> Tensor:
 def write(folder: Path, network: AttributeNetwork, history: pd.DataFrame, training: dict, valid: data.Dataset) -> None:
     """Write the network, its history, its metrics and its card to `folder`.
 
-    `training` says how many images there were, the seed and the seconds. What is measured are the weights in the file.
+    `training` holds the number of images, the seed and the seconds. The metrics are those of the weights in the file.
     """
     make_folder(folder)
     save(folder, network)
@@ -154,7 +153,7 @@ def save(folder: str | Path, network: AttributeNetwork) -> None:
 
 
 def accuracy_metrics(network: AttributeNetwork, valid: data.Dataset) -> dict:
-    """The accuracy of each attribute, and that of a constant answer: the value that more of the images have."""
+    """The accuracy for each attribute, and that of a constant answer, which is the more frequent value."""
     accuracy = accuracies(network, valid)
     share = valid.attributes.float().mean(0)
     majority = torch.maximum(share, 1 - share)

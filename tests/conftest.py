@@ -1,7 +1,7 @@
-"""All tests compute on the CPU, also beside a GPU: there a run can be repeated bit for bit.
+"""All tests compute on the CPU, even if there is a GPU, because a run on the CPU can be repeated bit for bit.
 
-And on one thread: their tensors are small, and on a busy machine two threads that wait for each other take ten times as
-long as one.
+They use one thread. Their tensors are small, and on a busy machine two threads that wait for each other take ten times
+as long as one.
 """
 
 import os

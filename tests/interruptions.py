@@ -1,4 +1,4 @@
-"""Stopping a training as Ctrl-C would, at a place that a test can name."""
+"""Stopping a training run as Ctrl-C would, at a place that a test can choose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vaelib import training
 
 
 def interrupt_second(patch: pytest.MonkeyPatch, name: str) -> None:
-    """Let the second call of this function of the loop raise KeyboardInterrupt, until `patch` is undone."""
+    """Make the second call of this function of the loop raise KeyboardInterrupt, until `patch` is undone."""
     owner = training if hasattr(training, name) else training.Training
     calls, function = [], getattr(owner, name)
 

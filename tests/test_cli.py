@@ -1,4 +1,4 @@
-"""The command line, as a person types it: every verb on a small run, and what each mistake is answered with."""
+"""The command line: every verb on a small run, and the message for each mistake."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def settings(*more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """160 faces in two class folders, as a user's own images would lie."""
+    """160 faces in two class folders, like a user's own images."""
     root = tmp_path_factory.mktemp("mine")
     factors = faces.sample_factors(160, seed=5)
     smiling = faces.attributes(factors)[0][:, faces.ATTRIBUTE_NAMES.index("Smiling")]
@@ -96,9 +96,9 @@ def test_train_writes_what_the_documentation_lists(trained):
     names |= {f"{part}.safetensors" for part in ("model", "resume", "statistics", "codes")}
     names |= {f"pictures/{kind}-00{epoch}.png" for kind in ("reconstructions", "samples") for epoch in (1, 2)}
     assert written == names | {"pictures/originals.png"}
-    figures = json.loads((trained / "metrics.json").read_text())["training"]
-    assert (figures["epochs"], figures["processes"]) == (2, 1)
-    assert figures["images_per_second"] > 0
+    results = json.loads((trained / "metrics.json").read_text())["training"]
+    assert (results["epochs"], results["processes"]) == (2, 1)
+    assert results["images_per_second"] > 0
     with Image.open(trained / "training.gif") as animation:
         assert animation.n_frames == 2
 
@@ -264,7 +264,7 @@ def test_interpolate_as_picture_and_animation(vaelib, trained, folder, tmp_path)
 
 
 def without_data(trained: Path, run: Path) -> Path:
-    """A copy of the run whose data set is gone."""
+    """A copy of the run whose dataset is gone."""
     shutil.copytree(trained, run)
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(re.sub(r'dataset = ".*"', 'dataset = "/nowhere/pictures"', config))
@@ -311,22 +311,22 @@ def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_pat
     run = shutil.copytree(trained, tmp_path / "copy")
     assert call(monkeypatch, "evaluate", run, "--dataset", "faces") == 0
     printed = capsys.readouterr().out
-    figures = json.loads((run / "metrics.json").read_text())
-    assert {"training", "evaluation on faces"} <= set(figures)
-    figures = figures["evaluation on faces"]
-    assert figures["iwae_bound"] > figures["elbo_on_the_same"]
-    assert "memorisation" in figures["not_computed"]  # the run was trained on other images
+    results = json.loads((run / "metrics.json").read_text())
+    assert {"training", "evaluation on faces"} <= set(results)
+    results = results["evaluation on faces"]
+    assert results["iwae_bound"] > results["elbo_on_the_same"]
+    assert "memorisation" in results["not_computed"]  # the run was trained on other images
     for key in ("mse", "psnr", "bits_per_dim"):
-        assert f" {figures[key]:.3g}\n" in printed
+        assert f" {results[key]:.3g}\n" in printed
 
 
 def test_evaluate_copes_with_few_images_of_the_runs_own(trained, vaelib, monkeypatch, capsys, tmp_path, data_root):
     run = shutil.copytree(trained, tmp_path / "copy")
     monkeypatch.setitem(sys.modules, "torchmetrics", None)  # as if it were not installed
     assert call(monkeypatch, "evaluate", run, "--root", data_root, "--inception") == 0
-    figures = json.loads((run / "metrics.json").read_text())["evaluation"]
-    assert figures["images"] < 30 and figures["dataset"] == "mine0"
-    assert figures["memorisation"]["training_images"] > 100
+    results = json.loads((run / "metrics.json").read_text())["evaluation"]
+    assert results["images"] < 30 and results["dataset"] == "mine0"
+    assert results["memorisation"]["training_images"] > 100
     assert "not computed: inception: torchmetrics is not installed" in capsys.readouterr().out
 
 
@@ -337,7 +337,7 @@ def test_an_evaluation_that_cannot_be_written_is_printed_all_the_same(trained, v
     assert "psnr" in capsys.readouterr().out
 
 
-def test_an_autoencoder_has_no_likelihood_figures(vaelib, folder, tmp_path, monkeypatch):
+def test_an_autoencoder_has_no_likelihood_metrics(vaelib, folder, tmp_path, monkeypatch):
     assert vaelib("train", "faces32", "--out", "ae", *settings(f"dataset={folder}", "model=AutoEncoder"))[0] == 0
     assert vaelib("generate", "ae", "-n", 4)[0] == 0
     assert vaelib("evaluate", "ae", "--dataset", "faces")[0] == 0
@@ -422,7 +422,7 @@ def test_inputs_that_are_no_images(vaelib, trained, tmp_path):
         refused(vaelib("manipulate", trained, "--attribute", "smiling", "--strengths", strengths), "numbers")
 
 
-def test_a_data_set_that_is_gone_is_named(vaelib, trained, tmp_path):
+def test_a_dataset_that_is_gone_is_named(vaelib, trained, tmp_path):
     run = without_data(trained, tmp_path / "run")
     refused(vaelib("reconstruct", run), "/nowhere/pictures does not exist")
     refused(vaelib("evaluate", run), "/nowhere/pictures does not exist")
@@ -479,7 +479,7 @@ def test_resume_with_another_architecture_is_refused(vaelib, trained, folder, tm
     )
 
 
-def test_data_that_are_not_there(vaelib, tmp_path):
+def test_missing_data_are_named(vaelib, tmp_path):
     (tmp_path / "empty").mkdir()
     refused(vaelib("prepare", "empty/"), "no image")
     with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
@@ -489,7 +489,7 @@ def test_data_that_are_not_there(vaelib, tmp_path):
     refused(vaelib("prepare", "./whole.zip"), "no image")
 
 
-def test_a_stopped_training_says_how_to_go_on(vaelib, folder, monkeypatch):
+def test_a_stopped_training_run_says_how_to_continue(vaelib, folder, monkeypatch):
     def interrupted(experiment, run, *_):
         make_folder(run.folder)
         run.write_experiment(experiment)
@@ -509,14 +509,14 @@ def test_a_training_that_is_stopped_before_it_begins_is_given_again(vaelib, fold
     assert (status, said) == (130, "\nvaelib: stopped; nothing is written yet, so give the same command again.\n")
 
 
-def test_resuming_what_is_not_there_is_said(folder, monkeypatch, capsys, tmp_path):
+def test_resuming_a_missing_run_is_refused(folder, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("vaelib.runs.train.train", lambda *_: None)
     words = ["--out", tmp_path / "misspelt", *settings(f"dataset={folder}")]
     assert call(monkeypatch, "train", "faces32", *words, "--resume") == 0
     assert "misspelt holds no finished epoch to go on after" in capsys.readouterr().out
 
 
-def test_a_killed_training_is_resumed(folder, data_root, trained, tmp_path):
+def test_a_killed_training_run_is_resumed(folder, data_root, trained, tmp_path):
     words = [
         sys.executable,
         "-m",

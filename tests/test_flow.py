@@ -17,7 +17,7 @@ def noise(seed=0):
 
 
 def posteriors():
-    """Codes with correlated dimensions of unequal scale, and log-variances that differ from image to image."""
+    """Codes with correlated dimensions of unequal scale, and log-variances that differ between images."""
     mixing = torch.tensor([[2.0, 0.0], [0.9, 0.6]])
     mu = torch.randn(3000, 2, generator=noise()) @ mixing.T + torch.tensor([1.0, -3.0])
     return mu, torch.rand(3000, 2, generator=noise(1)) - 2
@@ -153,7 +153,7 @@ def test_a_dimension_that_is_always_the_same():
 
 
 def test_the_loss_of_a_velocity_that_knows_nothing():
-    """Of codes from N(0, 1) the velocity z - noise has a variance of 2: so much is lost by predicting none."""
+    """For codes from N(0, 1) the velocity z - noise has variance 2, which is the loss of predicting zero."""
     codes = torch.randn(20_000, 2, generator=noise())
     network = Velocity(2, 8, 1)
     assert flow.matching_loss(network, codes, noise(1)).item() == pytest.approx(2, rel=0.1)

@@ -1,4 +1,4 @@
-"""Latent space: arcs and lines between two points, planted directions, encoding a data set."""
+"""Latent space: arcs and lines between two points, planted directions, encoding a dataset."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_kl_equals_monte_carlo(posterior):
     draws = (q.log_prob(z) - p.log_prob(z)).sum(2)  # (100000, B)
     standard_error = draws.std(0) / len(draws) ** 0.5
     assert ((draws.mean(0) - losses.kl_divergence(mu, logvar)).abs() < 5 * standard_error).all()
-    assert (standard_error < 0.01 * draws.mean(0)).all()  # else the line above would say little
+    assert (standard_error < 0.01 * draws.mean(0)).all()  # otherwise the line above would test little
 
 
 def test_kl_is_zero_at_the_prior_and_never_below():

@@ -152,7 +152,7 @@ def test_a_copy_is_found_at_distance_zero_among_many_rows():
     assert torch.equal(rows, torch.arange(1000).flip(0))
 
 
-def test_there_is_no_nearest_of_none():
+def test_an_empty_set_has_no_nearest_example():
     with pytest.raises(UserError, match="at least one"):
         metrics.nearest(line(1), torch.empty(0, 1))
 

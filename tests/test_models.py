@@ -123,7 +123,7 @@ def test_sample_uses_the_prior_it_is_given(vae):
     torch.testing.assert_close(sampled, vae.decode(mean.expand(3, 6)), atol=1e-4, rtol=0)
 
 
-def test_the_decoder_is_painted_in_float32_under_bfloat16_autocast(vae):
+def test_codes_and_images_are_float32_under_bfloat16_autocast(vae):
     with torch.autocast("cpu", torch.bfloat16):
         mu, logvar = vae.encode(images(2))
         x_hat = vae.decode(mu)
@@ -151,8 +151,9 @@ def test_gradients_through_a_draw_equal_finite_differences():
 
 
 def test_gradients_through_draws_are_unbiased():
-    # E[z²] = mu² + exp(logvar), with derivatives 2 mu and exp(logvar). One draw's derivative by mu, 2z, has the
-    # variance 4 sigma²; the one by logvar, sigma epsilon (mu + sigma epsilon), sigma² mu² + 2 sigma⁴.
+    # E[z²] = mu² + exp(logvar), with derivatives 2 mu and exp(logvar). For one draw, the derivative with respect to mu
+    # is 2z, with variance 4 sigma². The derivative with respect to logvar is sigma epsilon (mu + sigma epsilon), with
+    # variance sigma² mu² + 2 sigma⁴.
     n, mu, logvar = 200_000, torch.tensor(0.7, requires_grad=True), torch.tensor(-0.8, requires_grad=True)
     z = reparameterize(mu.expand(n, 1), logvar.expand(n, 1), torch.Generator().manual_seed(0))
     z.square().mean().backward()

@@ -201,7 +201,7 @@ def test_codes_that_fill_a_subspace_only(prior, dim, rank):
     z = prior.fit(codes).sample(2000, noise(2))
     assert z.isfinite().all() and prior.log_prob(z).isfinite().all()
     spread = torch.linalg.svdvals(z - z.mean(0))
-    assert spread[rank] < 0.02 * spread[0]  # hardly anything beside the subspace
+    assert spread[rank] < 0.02 * spread[0]  # hardly anything outside of the subspace
 
 
 @pytest.mark.parametrize("prior", [Gaussian(), GaussianMixture(2)], ids=lambda prior: type(prior).__name__)

@@ -1,9 +1,9 @@
 """Training in several processes: `accelerate launch` as the book documents it, here with two processes on CPUs.
 
-Two processes that share every batch do what one does alone, up to the order in which numbers are added. Batch
+Two processes that share every batch compute what one does alone, up to the order in which numbers are added. Batch
 normalisation is an exception on CPUs, where torch gives each process the statistics of its own images alone.
 
-Run as a script, this file is what each of the two processes does for the tests that look into them.
+Each of the two processes runs this file as a script for the tests that inspect them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def fit(model, out=None, resume=False, **changes):
 
 
 def uneven():
-    """A history of batches of 15: one of the processes has an image more than the other."""
+    """A history of batches of 15, so that one of the processes has one image more than the other."""
     return fit(new(AutoEncoder, batch_norm=False), batch_size=15, likelihood=losses.Bernoulli())
 
 
@@ -160,7 +160,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(place):
-    """What each of the two processes has written down."""
+    """The records of the two processes."""
     for run in ("exact", "unbroken", "resumed"):
         (place / run).mkdir()
     launch(place, __file__, str(place))
@@ -265,7 +265,7 @@ def test_processes_that_do_not_reach_each_other_are_refused(monkeypatch):
 
 @pytest.fixture
 def one_gpu(monkeypatch):
-    """A machine with one GPU, as far as torch tells, on which two processes were started."""
+    """A machine with one GPU, according to torch, on which two processes were started."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")

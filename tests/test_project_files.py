@@ -1,4 +1,4 @@
-"""The files around the course: what CONTRIBUTING names is there, and what other programs read is well formed."""
+"""The files around the course: those that CONTRIBUTING names exist, and those for other programs are well formed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def paths_named() -> set[str]:
 
 
 def exists(path: str) -> bool:
-    """Whether the path, or one of its pattern, is there; a folder if it ends in a slash."""
+    """Whether the path, or a match of its pattern, exists; it must be a folder if it ends in a slash."""
     found = list(ROOT.glob(PLACEHOLDER.sub("*", path).rstrip("/")))
     return any(place.is_dir() for place in found) if path.endswith("/") else bool(found)
 
@@ -64,7 +64,7 @@ def test_a_path_that_contributing_names_is_there(path: str) -> None:
 
 
 def test_contributing_names_targets_and_paths() -> None:
-    """Else the tests above would pass by finding none."""
+    """If there were none, the tests above would pass without testing anything."""
     assert targets_named() >= {"setup", "test", "book", "lint", "lab", "measure", "results"}
     assert paths_named() >= {"release/ship.py", "pages/results.py", "experiments/NAME.toml", "tests/", "Makefile"}
     assert not exists("vaelib/nowhere.py") and not exists("Makefile/") and not exists("nowhere/NAME.toml")

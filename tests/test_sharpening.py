@@ -1,4 +1,4 @@
-"""The sharpener: its basis, its gains, and what it does to images whose means are known."""
+"""The sharpener: its basis, its gains, and its effect on images whose conditional means are known."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_pixels_stay_between_black_and_white() -> None:
     assert sharpened.max() == 1
 
 
-def test_where_nothing_was_painted_rounding_is_not_amplified() -> None:
+def test_rounding_errors_of_flat_images_are_not_amplified() -> None:
     flat = torch.rand(6, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(6, 3, 32, 32)
     sharpened = Sharpener().fit(images(), flat)(flat)
     assert sharpened.isfinite().all()

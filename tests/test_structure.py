@@ -44,7 +44,7 @@ def package_of(path: Path) -> list[str]:
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """All that a file imports, anywhere in it, as absolute dotted names."""
+    """All imports of a file, at any place in it, as absolute dotted names."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -139,7 +139,7 @@ def distribution_name(name: str) -> str:
 
 
 def test_dependencies_are_declared() -> None:
-    """What the library imports is in pyproject.toml, and not only there because another package needs it."""
+    """The packages that the library imports are named in pyproject.toml, not just installed for other packages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = [*project["dependencies"], *project["optional-dependencies"]["course"]]
     declared = {distribution_name(re.match(r"[\w.-]+", requirement).group()) for requirement in requirements}

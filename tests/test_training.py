@@ -1,4 +1,4 @@
-"""The training loop: it does what a plain loop does, can be killed and resumed bit for bit, and stops at a NaN."""
+"""The training loop: it agrees with a plain loop, can be killed and resumed bit for bit, and stops at a NaN."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def assert_same_history(a, b):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """The folder, the model and the history of a run that nothing disturbed."""
+    """The folder, the model and the history of a run without interruption."""
     torch.set_num_threads(1)
     run, model = tmp_path_factory.mktemp("unbroken"), new()
     return run, model, fit(model, out=run)
@@ -139,7 +139,7 @@ def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_a_line_per_epoch_is_printed_that_names_no_time(capsys):
+def test_the_printed_line_of_an_epoch_has_no_time(capsys):
     fit(new(), epochs=2, progress=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line[:10] for line in lines] == ["epoch  1/2", "epoch  2/2"]
@@ -169,7 +169,7 @@ def test_the_loop_minimises_nll_plus_beta_kl_with_adam(likelihood):
         torch.testing.assert_close(value, plain.state_dict()[key], rtol=1e-3, atol=1e-4)
 
 
-def test_the_validation_judges_by_the_sigma_of_the_training_images():
+def test_validation_uses_the_sigma_of_the_training_images():
     # On white images the error is another one than in training.
     model, white = new(AutoEncoder), Dataset(np.full_like(VALID.images, 255), "white", "valid")
     last = training.fit(model, TRAIN, white, **SETTINGS).iloc[-1]

@@ -2,16 +2,16 @@
 
 Nine files to read, and five folders. A module imports only from the floors below its own:
 
-    0  support                                    errors, files, devices, pictures: it knows nothing of the rest
-    1  data, models, losses, sharpening           images to learn from; the networks; the terms of the ELBO; a filter
-    2  latent, priors, flow, metrics              what is done with codes; densities of codes; how good a model is
-    3  training                                   the settings and the loop
-    4  runs                                       all that belongs to the folder of a run
-    5  course, cli                                what only the chapters use; what a person types
+    0  support                                    errors, files, devices, pictures: they import nothing of the rest
+    1  data, models, losses, sharpening           datasets; the networks; the terms of the ELBO; a filter of pictures
+    2  latent, priors, flow, metrics              codes and paths between them; densities of codes; metrics
+    3  training                                   the settings and the loop of training
+    4  runs                                       everything that belongs to the folder of a run
+    5  course, cli                                what only the chapters use; the command line
 
-`shipped/` holds the weights and the records of the models that the course shows.
+`shipped/` holds the weights and the recorded metrics of the models that the course shows.
 
-A module is imported when it is first used, so that `import vaelib` and `vaelib --help` do not wait for torch.
+Each module is imported at its first use, so `import vaelib` and `vaelib --help` do not wait for torch.
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    """What completion offers after `vaelib.`"""
+    """The names that tab completion offers after `vaelib.`."""
     return ["__version__", *_modules()]
 
 

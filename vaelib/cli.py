@@ -1,6 +1,6 @@
 """The command line: `vaelib VERB`, or `python -m vaelib VERB`.
 
-Each verb imports what it needs when it runs, so that `vaelib --help` answers before torch is loaded.
+Each verb imports its modules when it runs, so `vaelib --help` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 
 class Prior(StrEnum):
-    """The densities that `generate` can draw from."""
+    """The densities that `generate` can sample from."""
 
     normal = "normal"
     gaussian = "gaussian"
@@ -37,21 +37,21 @@ class Prior(StrEnum):
 
 
 class Method(StrEnum):
-    """The paths that `interpolate` can take."""
+    """The paths that `interpolate` can follow: an arc or a straight line."""
 
     slerp = "slerp"
     lerp = "lerp"
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
-Root = Annotated[Path | None, typer.Option(help="Where the data are; VAELIB_DATA if this is not given.")]
+Root = Annotated[Path | None, typer.Option(help="The folder of the data; VAELIB_DATA by default.")]
 Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Do not sharpen: show what the decoder itself has painted.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Show the decoder's own output, without sharpening.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]
 
 
 def main() -> None:
-    """Run the command line; an error that the user can fix ends in one sentence and exit status 2."""
+    """Run the command line. A `UserError` is printed as one sentence, and the exit status is then 2."""
     run_program("vaelib", app)
 
 
@@ -76,7 +76,7 @@ def prepare(
     root: Root = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side: 32, 64 or 128.")] = None,
 ) -> None:
-    """Decode and resize a dataset. This is done once, into the cache that training reads."""
+    """Decode and resize a dataset. The result is a cache that training reads; it is written once."""
     import json
 
     from . import data
@@ -92,35 +92,35 @@ def train(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a setting, as in epochs=5; may be given several times."
+            "--set", metavar="KEY=VALUE", help="Change a setting, as in epochs=5. The option can be repeated."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT if this is not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/EXPERIMENT by default.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after the last finished epoch, if there is one.")
+        bool, typer.Option("--resume", help="Continue after the last finished epoch, if there is one.")
     ] = False,
     root: Root = None,
 ) -> None:
-    """Train an experiment. Its folder gets the model, history, pictures of every epoch, statistics and metrics."""
+    """Train an experiment. The run's folder gets the model, history, pictures, statistics and metrics."""
     from . import runs
     from .runs import train
 
     settings, run = train.start(experiment, set_ or [], out, resume)
-    speaks = os.environ.get("RANK", "0") == "0"  # one process speaks for all
-    if speaks and resume and not run.has(runs.RESUME):
+    prints = os.environ.get("RANK", "0") == "0"  # of several processes, only the first one prints
+    if prints and resume and not run.has(runs.RESUME):
         print(f"{run} holds no finished epoch to go on after: training starts at the first.")
     try:
         train.train(settings, run, root, resume)
     except KeyboardInterrupt:
-        if speaks:
+        if prints:
             print(f"\nvaelib: stopped; {_way_on(experiment, run, out)}.", file=sys.stderr)
         sys.exit(130)
-    if speaks:
+    if prints:
         print(f"{run} is trained: look at {run.path(runs.ANIMATION)}, or draw from it by `vaelib generate {run}`.")
 
 
 def _way_on(experiment: str, run: Run, out: Path | None) -> str:
-    """How to go on with a stopped training: by its folder, once the settings have been written there."""
+    """Say how a stopped training run is continued: with --resume, if its settings have already been written."""
     from .runs import CONFIG
 
     if not run.has(CONFIG):
@@ -130,7 +130,7 @@ def _way_on(experiment: str, run: Run, out: Path | None) -> str:
 
 @app.command()
 def experiments() -> None:
-    """List the experiments. Each with settings, recorded results, and whether its weights are shipped."""
+    """List the experiments, with their settings and recorded results, and whether their weights are shipped."""
     from .runs import experiments as known
     from .runs import report
 
@@ -142,12 +142,12 @@ def experiments() -> None:
 def generate(
     run: RunName,
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
-    prior: Annotated[Prior, typer.Option(help="N(0, I), or what was fitted to the codes.")] = Prior.gmm,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same images.")] = 0,
+    prior: Annotated[Prior, typer.Option(help="N(0, I), or a density fitted to the codes.")] = Prior.gmm,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
     plain: Plain = False,
     output: Output = Path("samples.png"),
 ) -> None:
-    """Draw new images from a prior."""
+    """Sample new images from a prior."""
     from .runs import pictures
 
     _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, plain))
@@ -174,12 +174,12 @@ def interpolate(
         list[Path] | None, typer.Argument(metavar="[A B]", help="Two images; held-out pairs by default.")
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Images from one end to the other, both included.")] = 10,
-    method: Annotated[Method, typer.Option(help="Along an arc, or a straight line.")] = Method.slerp,
+    method: Annotated[Method, typer.Option(help="Along an arc (slerp) or a straight line (lerp).")] = Method.slerp,
     plain: Plain = False,
     output: Output = Path("interpolation.png"),
     root: Root = None,
 ) -> None:
-    """Walk from image to image in latent space. An output that ends in .gif becomes an animation."""
+    """Interpolate between images in latent space. An output that ends in .gif becomes an animation."""
     from .runs import pictures
 
     if output.suffix.lower() == ".gif":
@@ -198,7 +198,7 @@ def manipulate(
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
-    """Add an attribute, or take it away. One row per image, one column per strength."""
+    """Add an attribute, or remove it. One row per image, one column per strength."""
     from .runs import pictures
 
     multiples = _numbers(strengths)
@@ -208,25 +208,25 @@ def manipulate(
 @app.command()
 def evaluate(
     run: RunName,
-    dataset: Annotated[str | None, typer.Option(help="Another dataset than the run's own.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Evaluate on this dataset instead of the run's own.")] = None,
     root: Root = None,
     inception: Annotated[
-        bool, typer.Option("--inception", help="The usual FID, too: by torchmetrics, slow without a GPU.")
+        bool, typer.Option("--inception", help="Compute the usual FID too, with torchmetrics; slow without a GPU.")
     ] = False,
 ) -> None:
-    """Measure a run on held-out images. Prints a table and writes the run's metrics.json, but to no shipped record."""
+    """Evaluate a run on held-out images. Prints a table; for a run's folder, also writes its metrics.json."""
     from . import runs
     from .runs import evaluation, report
 
     measured = runs.load(run)
     metrics = evaluation.evaluate_run(measured, dataset, root, inception)
     print(report.evaluation(metrics))
-    if Path(run).is_dir():  # after the table, which is not to be lost if writing is refused
+    if Path(run).is_dir():  # after the table, which must not be lost if writing fails
         measured.write_metrics({f"evaluation on {dataset}" if dataset else "evaluation": metrics})
 
 
 def _draw(run: str, output: Path, make: Callable[[Run], Image | list[Image]]) -> None:
-    """Write what `make` shows of a run: a picture, or a list of them as an animation."""
+    """Write what `make` returns for a run: a picture, or a list of frames as an animation."""
     require_folder_of(output)
     from . import runs
     from .support import images

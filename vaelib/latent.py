@@ -1,4 +1,4 @@
-"""Latent space: encoding a dataset, decoding samples, the path between two points, the direction of an attribute."""
+"""Latent space: encode a dataset, decode samples, interpolate between two points, find an attribute's direction."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
+from tqdm import tqdm  # not tqdm.auto, whose notebook bar would be stored with the outputs
 
 from . import data
 from .models import AutoEncoder, LatentModel, Prior
 from .support.errors import UserError, unknown
 
-PARALLEL = 1e-4  # radians: below this angle slerp divides by almost zero, and lerp is the same line
+PARALLEL = 1e-4  # radians: below this angle slerp would divide by almost zero, and lerp gives the same path
 
 
 @torch.no_grad()
@@ -26,8 +26,8 @@ def encode_dataset(
 ) -> tuple[Tensor, Tensor | None]:
     """The posteriors of every image of `ds`: mu and logvar, (N, latent_dim) each, on the CPU.
 
-    An `AutoEncoder` has codes and no variances: its logvar is None. With `mirrored`, those of the mirror images. The
-    model is used in evaluation mode and left as it was found.
+    For an `AutoEncoder`, which has no variances, mu holds the codes and logvar is None. With `mirrored`, the mirror
+    images are encoded instead. The model is used in evaluation mode, and its mode is then restored.
     """
     training = model.training
     model.eval()
@@ -48,7 +48,7 @@ def reconstruct_all(model: LatentModel, ds: data.Dataset, progress: bool = False
 
 
 def sample_all(model: LatentModel, n: int, prior: Prior, seed: int = 0, progress: bool = False) -> Tensor:
-    """n samples from `prior`, decoded 256 at a time: (n, 3, H, W) in [0, 1], on the CPU."""
+    """n samples from `prior`, decoded in batches of 256: (n, 3, H, W) in [0, 1], on the CPU."""
     noise = torch.Generator().manual_seed(seed)
     starts = _bar(range(0, n, data.BATCH_SIZE), "samples", progress)
     return torch.cat([model.sample(min(data.BATCH_SIZE, n - start), prior, noise).cpu() for start in starts])
@@ -66,9 +66,9 @@ def _bar(parts: Iterable, title: str, progress: bool) -> Iterable:
 def interpolate(z0: Tensor, z1: Tensor, steps: int, method: str = "slerp") -> Tensor:
     """`steps` points from z0 to z1, both ends included: (steps, latent_dim) from two (latent_dim,) vectors.
 
-    "lerp" is the straight line, whose middle lies nearer to the origin than its ends and so outside of the shell
-    where a Gaussian's mass is. "slerp" follows an arc: between two ends of equal norm it keeps that norm and turns at
-    constant speed (White 2016, section 2.1; chapter 08).
+    "lerp" is the straight line. Its middle lies nearer to the origin than its ends, outside the shell that holds a
+    Gaussian's mass. "slerp" follows an arc: between two ends of equal norm it keeps that norm and turns at constant
+    speed (White 2016, section 2.1; chapter 08).
     """
     if steps < 2:
         raise UserError(f"An interpolation of {steps} steps has no two ends: ask for at least 2.")
@@ -82,9 +82,9 @@ def interpolate(z0: Tensor, z1: Tensor, steps: int, method: str = "slerp") -> Te
 
 def _slerp(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
     u0, u1 = normalize(z0, dim=0), normalize(z1, dim=0)
-    # Not the arccosine of their product, which is off by several PARALLEL where the product rounds to ±1.
+    # Not the arccosine of the dot product, which is wrong by several PARALLEL where the product rounds to ±1.
     angle = 2 * torch.atan2((u0 - u1).norm(), (u0 + u1).norm())
-    if angle < PARALLEL or angle > torch.pi - PARALLEL:  # one line through the origin: there is no arc to follow
+    if angle < PARALLEL or angle > torch.pi - PARALLEL:  # on one line through the origin there is no arc
         return torch.lerp(z0, z1, t)
     return (torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1) / torch.sin(angle)
 
@@ -92,9 +92,9 @@ def _slerp(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
 def attribute_direction(mu: Tensor, labels: Tensor) -> Tensor:
     """From the mean code of the images without an attribute to the mean code of those with it: (latent_dim,).
 
-    mu is (N, latent_dim) and `labels` a bool tensor (N,). Adding the direction once moves an average image without
-    the attribute to an average one with it, along with whatever goes together with it in the data (White 2016,
-    section 3; chapter 08).
+    mu is (N, latent_dim) and `labels` a bool tensor (N,). Adding the direction once moves the average code without the
+    attribute to the average code with it. Whatever is correlated with the attribute in the data changes too (White
+    2016, section 3; chapter 08).
     """
     labels = labels.bool()
     if not 0 < labels.sum() < len(labels):

@@ -1,8 +1,8 @@
 """Likelihoods, the Kullback–Leibler divergence and the ELBO, each one number per image, in nats.
 
-Nothing here averages over a batch, a pixel or a latent dimension: a sum over pixels and a sum over latent dimensions
-are what the derivation of the ELBO asks for, and any other reduction changes the model (chapter 04). The caller takes
-the mean over the batch.
+Nothing here averages over images, pixels or latent dimensions. The derivation of the ELBO asks for a sum over pixels
+and a sum over latent dimensions, and any other reduction changes the model (chapter 04). The caller takes the mean over
+the batch.
 
 Shapes: images x and x_hat are (B, 3, H, W) in [0, 1]; mu and logvar are (B, latent_dim); every result is (B,).
 """
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from .support.errors import UserError, unknown
 
-SMALLEST_SIGMA = 1e-3  # a quarter of a grey level: below it a density of 8-bit pixels means nothing
+SMALLEST_SIGMA = 1e-3  # a quarter of a grey level: a density of 8-bit pixels with a smaller sigma is meaningless
 
 
 class Likelihood(Protocol):
     """A density p(x | z) of images, given the decoder's output x_hat."""
 
-    name: ClassVar[str]  # in experiment files
+    name: ClassVar[str]  # as in experiment files
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats."""
@@ -43,7 +43,7 @@ class Bernoulli:
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
-        # Not torch's binary_cross_entropy: it aborts at a NaN instead of passing it on, and CUDA's autocast refuses it.
+        # Not torch's binary_cross_entropy, which aborts at a NaN and fails under CUDA's autocast.
         smallest = torch.finfo(x_hat.dtype).eps
         p = x_hat.clamp(smallest, 1 - smallest)
         return -(x * p.log() + (1 - x) * (-p).log1p()).flatten(1).sum(1)
@@ -51,7 +51,7 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent Gaussian pixels of one standard deviation `sigma`, in units of pixels in [0, 1].
+    """Independent Gaussian pixels with one standard deviation `sigma`, in units of pixels in [0, 1].
 
     With sigma² = 1/2 the nll is the sum of squared errors plus a constant: the loss of most published code.
     """
@@ -71,17 +71,18 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class OptimalGaussian:
-    """Gaussian pixels whose sigma is the one that fits the batch at hand best: its root-mean-square error.
+    """Gaussian pixels with the sigma that fits the current batch best: its root-mean-square error.
 
-    Setting the derivative of the batch's nll by sigma to zero gives sigma² = mean((x - x_hat)²). A decoder calibrated
-    so needs no weight between the two terms of the ELBO (Rybkin, Daniilidis & Levine 2021; chapter 04).
+    Setting the derivative of the batch's nll with respect to sigma to zero gives sigma² = mean((x - x_hat)²). A decoder
+    that is calibrated in this way needs no weight between the two terms of the ELBO (Rybkin, Daniilidis & Levine 2021;
+    chapter 04).
     """
 
     name: ClassVar[str] = "optimal-gaussian"
 
     def nll(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """-log p(x | z) per image, (B,) nats, summed over pixels and channels."""
-        error = squared_error(x, x_hat)  # taken once: on a CPU each pass over the pixels costs time
+        error = squared_error(x, x_hat)  # computed once, because on a CPU each pass over the pixels costs time
         return gaussian_nll(error, _root_mean(error, _values(x)), _values(x))
 
     def sigma(self, x: Tensor, x_hat: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ class OptimalGaussian:
         return _root_mean(squared_error(x, x_hat), _values(x))
 
     def fixed(self, x: Tensor, x_hat: Tensor) -> Gaussian:
-        """The Gaussian that has this batch's sigma for good: what held-out images must be judged by."""
+        """A Gaussian with this batch's sigma, held fixed: the likelihood under which held-out images are evaluated."""
         return Gaussian(self.sigma(x, x_hat).item())
 
 
@@ -97,7 +98,7 @@ LIKELIHOODS = {likelihood.name: likelihood for likelihood in (Bernoulli, Gaussia
 
 
 def likelihood_named(name: str = OptimalGaussian.name, sigma: float | None = None) -> Likelihood:
-    """The likelihood that an experiment file names; only "gaussian" takes a `sigma`, and needs it."""
+    """The likelihood that an experiment file names. "gaussian" requires a `sigma`; the others take none."""
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
     if (name == Gaussian.name) != (sigma is not None):
@@ -118,24 +119,24 @@ def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_per_dimension(mu: Tensor, logvar: Tensor) -> Tensor:
-    """The same divergence before the sum over dimensions: (B, latent_dim) nats, each at least 0."""
-    # expm1(l) is exp(l) - 1 without the rounding that would make the divergence of an unused dimension negative.
+    """The terms of `kl_divergence` before the sum over dimensions: (B, latent_dim) nats, each at least 0."""
+    # expm1(l) is exp(l) - 1 without the rounding error that could make an unused dimension's divergence negative.
     return 0.5 * (mu.square() + torch.expm1(logvar) - logvar)
 
 
 def elbo(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, likelihood: Likelihood, beta: float = 1.0) -> Tensor:
     """The evidence lower bound -nll - beta · kl per image, (B,) nats; x_hat is decoded from one draw of z.
 
-    With beta = 1 its mean over draws is a lower bound of log p(x) (Kingma & Welling 2014); beta multiplies the KL
-    and nothing else (Higgins et al. 2017).
+    With beta = 1 its expectation over draws is a lower bound of log p(x) (Kingma & Welling 2014). beta multiplies only
+    the KL (Higgins et al. 2017).
     """
     return -nll(x, x_hat, likelihood) - beta * kl_divergence(mu, logvar)
 
 
 def warm_up(step: int, steps: int, beta: float = 1.0) -> float:
-    """beta at optimisation step `step`, rising in a straight line from 0 to `beta` over the first `steps` steps.
+    """The weight of the KL at optimisation step `step`: a linear rise from 0 to `beta` over the first `steps` steps.
 
-    Bowman et al. 2016, section 3.1. With `steps` = 0 it is `beta` from the start.
+    Bowman et al. 2016, section 3.1. With `steps` = 0 the weight is `beta` from the start.
     """
     return beta if step >= steps else beta * step / steps
 
@@ -146,8 +147,8 @@ def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
 
 
 def _root_mean(error: Tensor, values: int) -> Tensor:
-    """The root of the mean over images and their `values`, from squared errors (B,): the optimal sigma, a scalar."""
-    # Detached: at the optimum the derivative of the nll by sigma is zero, so no gradient is lost.
+    """The root-mean-square error, a scalar, from squared errors (B,) that are sums over `values` numbers each."""
+    # Detached: at the optimum the derivative of the nll with respect to sigma is zero, so no gradient is lost.
     return (error.detach().mean() / values).sqrt().clamp(min=SMALLEST_SIGMA)
 
 
@@ -157,5 +158,5 @@ def gaussian_nll(error: Tensor, sigma: Tensor, values: int) -> Tensor:
 
 
 def _values(x: Tensor) -> int:
-    """Pixels times channels of one image of x (B, 3, H, W)."""
+    """The number of values, pixels times channels, in one image of x (B, 3, H, W)."""
     return math.prod(x.shape[1:])

@@ -1,6 +1,6 @@
-"""How good a model is: bounds of the likelihood in nats, active units, distances between sets of images and within.
+"""How good a model is: bounds of the likelihood in nats, active units, distances between and within sets of images.
 
-Every figure here can be checked against a closed form, and the tests do.
+Every metric here has a case with a known closed form, and the tests check the metric against it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .losses import Likelihood, OptimalGaussian, kl_per_dimension
 from .models import VAE, reparameterize
 from .support.errors import UserError
 
-ACTIVE_KL = 0.1  # nats: a latent dimension that tells less about the image than this is not in use
+ACTIVE_KL = 0.1  # nats: a latent dimension that carries less information about the image than this is not in use
 
 
 def psnr(mse: float) -> float:
@@ -25,10 +25,10 @@ def psnr(mse: float) -> float:
 
 
 def active_units(mu: Tensor, logvar: Tensor) -> int:
-    """How many latent dimensions carry more than 0.1 nat about the image on average.
+    """The number of latent dimensions whose KL is above 0.1 nat on average.
 
-    mu and logvar are (N, latent_dim), of many images. Counting by the KL is mostly stricter than by the variance of mu
-    (Burda, Grosse & Salakhutdinov 2016): a dimension whose mean moves a little under a wide posterior says nothing.
+    mu and logvar are (N, latent_dim), of many images. This criterion is usually stricter than the variance of mu
+    (Burda, Grosse & Salakhutdinov 2016): a mean that varies little under a wide posterior carries no information.
     """
     return int((kl_per_dimension(mu, logvar).mean(0) > ACTIVE_KL).sum())
 
@@ -39,10 +39,10 @@ def iwae_bound(
 ) -> Tensor:
     """The importance-weighted bound of log p(x) from k draws of z per image: (B,) nats.
 
-    With k = 1 it is the ELBO (one draw of it); in the mean it rises with k towards log p(x) (Burda, Grosse &
-    Salakhutdinov 2016; chapter 03). An `OptimalGaussian`, which is also meant where no `likelihood` is given, is held
-    at the sigma that fits the batch's reconstructions: all draws must be weighed by one density. The model should be
-    in evaluation mode.
+    With k = 1 it is one draw of the ELBO; its expectation rises with k towards log p(x) (Burda, Grosse &
+    Salakhutdinov 2016; chapter 03). An `OptimalGaussian`, the default `likelihood`, is held at the sigma that fits the
+    batch's reconstructions, because all draws must be weighted by the same density. The model should be in evaluation
+    mode.
     """
     if k < 1:
         raise UserError(f"The bound needs at least one draw, k is {k}: ask for k = 1 or more.")
@@ -65,14 +65,14 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """The squared Wasserstein distance between Gaussians fitted to two sets of features, (N, D) and (M, D).
 
     |m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½). In Inception features this is the FID (Heusel et al. 2017). Its scale
-    depends on the features, so a value says something only beside another one in the same features.
+    depends on the features, so only values in the same features can be compared.
     """
     if min(len(a), len(b)) < 2:
         raise UserError(f"A covariance needs at least 2 examples, these sets have {len(a)} and {len(b)}: give more.")
     a, b = a.double(), b.double()
     cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
     root_a = _symmetric_root(cov_a)
-    # C_a C_b has the eigenvalues of the symmetric root_a C_b root_a, whose square roots are real.
+    # C_a C_b has the same eigenvalues as the symmetric root_a C_b root_a, so their square roots are real.
     overlap = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
     distance = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * overlap
     return max(distance.item(), 0.0)
@@ -86,10 +86,10 @@ def _symmetric_root(covariance: Tensor) -> Tensor:
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
     """Precision: the share of `fake` that looks real. Recall: the share of `real` that `fake` covers.
 
-    Features (N, D) and (M, D). A set's support is taken to be the balls around its examples that reach to their k-th
-    nearest neighbour in the set; precision is the share of `fake` within the support of `real`, recall the reverse
-    (Kynkäänniemi et al. 2019). Both depend on N, M and k (in larger sets the balls are smaller): compare values of
-    equal ones only.
+    Features (N, D) and (M, D). The support of a set is estimated by balls around its examples, each of which reaches to
+    the k-th nearest neighbour in the set. Precision is the share of `fake` within the support of `real`, recall the
+    reverse (Kynkäänniemi et al. 2019). Both depend on N, M and k, because the balls of larger sets are smaller: compare
+    only values with equal N, M and k.
 
     Raises `UserError` if a set has fewer than k + 1 examples.
     """
@@ -102,7 +102,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
 def _share_within(queries: Tensor, examples: Tensor, k: int) -> float:
     """The share of queries that lie in the ball of at least one example."""
-    # The nearest to an example is itself, at distance 0, which does not count as a neighbour.
+    # k + 1, because the nearest example to each example is itself, at distance 0.
     radii = torch.cat([own.kthvalue(k + 1).values for own in _distances(examples, examples)])
     return torch.cat([(away <= radii).any(1) for away in _distances(queries, examples)]).double().mean().item()
 
@@ -116,15 +116,15 @@ def nearest(queries: Tensor, examples: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _distances(a: Tensor, b: Tensor, rows: int = 256) -> Iterator[Tensor]:
-    """Euclidean distances from a few rows of a at a time to all of b, so that the memory never holds all pairs."""
-    b = b.double()  # the distance of neighbours is a small difference of large products
+    """Euclidean distances from a few rows of a at a time to all of b, because all pairs would not fit in memory."""
+    b = b.double()  # float64, because the distance of neighbours is a small difference of large products
     return (torch.cdist(part, b) for part in a.double().split(rows))
 
 
 class PixelFeatures:
-    """Principal components of the pixels: a plain feature space that needs no trained network.
+    """Principal components of the pixels: a simple feature space that needs no trained network.
 
-    A Fréchet distance in it compares colours, lighting and coarse shapes, not fine detail.
+    A Fréchet distance in these features compares colours, lighting and coarse shapes, not fine detail.
     """
 
     def __init__(self, components: int = 64):
@@ -151,9 +151,9 @@ def _as_rows(images: Tensor):
 
 
 def bits_per_dim(log_density: float, pixels: int) -> float:
-    """Bits per pixel and channel of 8-bit images, from a log-density in nats of pixels scaled to [0, 1].
+    """Bits per dimension of 8-bit images, from a log-density in nats of pixels scaled to [0, 1].
 
-    A grey level counts as a bin of width 1/256, hence the 8 (Theis, van den Oord & Bethge 2016). The loader's levels
-    k / 255 are 1/255 apart: with log2(255) all values would be 0.006 lower.
+    `pixels` counts pixels times channels. A grey level is a bin of width 1/256, which adds 8 bits (Theis, van den Oord
+    & Bethge 2016). The loader's levels k / 255 are 1/255 apart: with log2(255) all values would be 0.006 lower.
     """
     return -log_density / pixels / math.log(2) + 8

@@ -1,7 +1,7 @@
 """The two models of the course: a convolutional autoencoder, and the variational autoencoder made from it.
 
-Both compress an image to a vector z of `latent_dim` numbers and paint an image back from it. They share every layer
-but one: the autoencoder's encoder ends in z itself, the VAE's in the mean and the log-variance of a density over z.
+Both compress an image to a vector z of `latent_dim` numbers and decode z to an image. They differ in one layer: the
+autoencoder's encoder ends in z itself, the VAE's in the mean and the log-variance of a density over z.
 
 Shapes: B images in a batch, 3 colours, H = W = `image_size` pixels a side.
 """
@@ -31,7 +31,7 @@ class Prior(Protocol):
 
 
 def check_fits(image_size: int, latent_dim: int, channels: Sequence[int]) -> None:
-    """Raise `UserError` (a `ValueError`) that says what fits unless every layer can halve the image exactly."""
+    """Raise `UserError` (a `ValueError`) unless every layer can halve the image exactly. The message says what fits."""
     if image_size not in IMAGE_SIZES:
         raise UserError(f"image_size is {image_size}: it must be one of {', '.join(map(str, IMAGE_SIZES))}.")
     if latent_dim < 1:
@@ -71,12 +71,12 @@ class Decoder(nn.Sequential):
 
     def forward(self, z: Tensor) -> Tensor:
         """z (B, latent_dim) to images (B, 3, H, W)."""
-        # In float32 also under bfloat16 autocast: eight bits of mantissa would quantise the pixels.
+        # In float32 even under bfloat16 autocast, whose 8 bits of precision would quantise the pixels.
         return torch.sigmoid(super().forward(z).float())
 
 
 class LatentModel(nn.Module, ABC):
-    """What the two models share: the layers, decoding and sampling."""
+    """The layers, decoding and sampling, which the two models share."""
 
     encoder_outputs_per_latent: int
 
@@ -103,7 +103,7 @@ class LatentModel(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Any:
-        """Images x (B, 3, H, W) in [0, 1] to what the model makes of them: see each model."""
+        """Images x (B, 3, H, W) in [0, 1] to codes z, or to mu and logvar: see each model."""
 
     @abstractmethod
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -111,9 +111,9 @@ class LatentModel(nn.Module, ABC):
 
     @torch.no_grad()
     def sample(self, n: int, prior: Prior | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Decode n draws from `prior`, N(0, I) unless another is given: (n, 3, H, W) in [0, 1].
+        """Decode n draws from `prior`, by default N(0, I): (n, 3, H, W) in [0, 1].
 
-        `generator` is one of the CPU. Call `model.eval()` first: in training mode batch normalisation would use the
+        `generator` must be on the CPU. Call `model.eval()` first: in training mode batch normalisation would use the
         statistics of this batch.
         """
         if prior is None:
@@ -141,14 +141,14 @@ class AutoEncoder(LatentModel):
         return self.decode(self.encode(x))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The same as `forward`, named as the VAE's deterministic reconstruction is."""
+        """The same as `forward`, under the name of the VAE's deterministic reconstruction."""
         return self(x)
 
 
 class VAE(LatentModel):
     """A variational autoencoder with a Gaussian posterior of diagonal covariance (chapter 03; Kingma & Welling 2014).
 
-    The encoder gives q(z | x) = N(mu, diag(exp(logvar))), the decoder the mean of p(x | z), the prior is N(0, I).
+    The encoder gives q(z | x) = N(mu, diag(exp(logvar))), the decoder gives the mean of p(x | z). The prior is N(0, I).
     `image_size` is 32, 64 or 128; `channels` has one entry per layer, each of which halves the image.
     Raises `UserError` (a `ValueError`) for a shape that does not fit.
     """
@@ -166,7 +166,7 @@ class VAE(LatentModel):
         return self.decode(reparameterize(mu, logvar, generator)), mu, logvar
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Images x (B, 3, H, W) to the images decoded from their posterior means: no draw, so always the same."""
+        """Images x (B, 3, H, W) to the images decoded from their posterior means, so without randomness."""
         mu, _ = self.encode(x)
         return self.decode(mu)
 
@@ -181,8 +181,8 @@ def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None
 
 
 def at_noise(mu: Tensor, logvar: Tensor, epsilon: Tensor) -> Tensor:
-    """The points mu + sigma · epsilon of the posteriors, for draws epsilon of N(0, I); all are (B, latent_dim)."""
+    """mu + sigma · epsilon, draws of the posteriors for draws epsilon of N(0, I); all are (B, latent_dim)."""
     return mu + torch.exp(0.5 * logvar) * epsilon
 
 
-MODELS = {"VAE": VAE, "AutoEncoder": AutoEncoder}  # by the names that experiments use
+MODELS = {"VAE": VAE, "AutoEncoder": AutoEncoder}  # by their names in experiment files

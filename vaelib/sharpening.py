@@ -1,12 +1,12 @@
-"""After training, give decoded images back the contrast that a mean has lost: one gain for each spatial frequency.
+"""After training, restore the contrast that decoded images have lost: one gain for each spatial frequency.
 
-A decoder trained by squared error paints the mean of all the images that its code could stand for. Where these differ,
-in hair and at edges, the mean is smooth: it lacks a part of their power, most of it at high frequencies. What ex-post
-density estimation does to codes (`vaelib.priors`), `Sharpener` does to pixels: it is fitted once training is over, and
-multiplies every frequency so that decoded images have the power of real ones. The squared error of a decoder that
-paints conditional means at most doubles by that. Where all cosines are Gaussian, of mean zero, independent, and alike
-within a frequency, no map that makes their distribution that of real images moves them less (chapter 10; Blau &
-Michaeli 2018; Freirich, Michaeli & Meir 2021).
+A decoder trained by squared error generates the mean of all the images that its code could stand for. Where these
+images differ, in hair and at edges, their mean is smooth: it lacks a part of their power, mostly at high frequencies.
+`Sharpener` corrects pixels as ex-post density estimation corrects codes (`vaelib.priors`): it is fitted after training
+and multiplies every frequency so that decoded images have the power of real ones. If the decoder generates conditional
+means, its squared error at most doubles. If the cosine coefficients are Gaussian with mean zero, independent, and of
+equal variance within a frequency, no map that gives them the distribution of real images moves them less (chapter 10;
+Blau & Michaeli 2018; Freirich, Michaeli & Meir 2021).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from torch import Tensor
 
 from .support.errors import UserError
 
-AT_ONCE = 256  # images transformed together
-SMALLEST_POWER = 1e-9  # of coefficients of pixels in [0, 1]: below it is rounding, which must not be amplified
+AT_ONCE = 256  # images transformed in one batch
+SMALLEST_POWER = 1e-9  # of pixels in [0, 1]: smaller powers are rounding errors, which must not be amplified
 
 
 class Sharpener:
-    """Gains by spatial frequency. Fit it, then call it with decoded images."""
+    """One gain per spatial frequency. Fit it, then call it with decoded images."""
 
-    gains: Tensor  # (F,), by the rounded distance of a cosine's frequency from 0: see `radii`
+    gains: Tensor  # (F,), one per spatial frequency: see `radii`
 
     @torch.no_grad()
     def fit(self, x: Tensor, x_hat: Tensor) -> Self:
-        """Learn the gains, the root of the power of images x over that of their reconstructions x_hat.
+        """Learn the gains: the square root of the power of images x divided by that of their reconstructions x_hat.
 
-        Both are (N, 3, H, H) in [0, 1]; only their average power counts, so 1,000 images are plenty. Returns the
+        Both are (N, 3, H, H) in [0, 1]. Only their average power matters, so 1,000 images are enough. Returns the
         sharpener itself. Raises `UserError` if there is no image, or if the two differ in shape.
         """
         if not len(x) or x.shape != x_hat.shape:
@@ -52,12 +52,12 @@ class Sharpener:
         return from_cosines(gains * to_cosines(images)).clamp(0, 1)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What to save: the gains."""
+        """The tensors to save: the gains (F,)."""
         return {"gains": self.gains}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
-        """The sharpener that `tensors()` was taken from."""
+        """Restore a sharpener from its `tensors()`."""
         sharpener = cls()
         sharpener.gains = tensors["gains"]
         return sharpener
@@ -66,7 +66,7 @@ class Sharpener:
 def power(images: Tensor) -> Tensor:
     """The mean square of the cosine coefficients of images (N, 3, H, H), by spatial frequency: (F,).
 
-    Images, colours and directions are averaged over; `radii` says which coefficient belongs to which frequency.
+    The mean is over images, colours and directions; `radii` gives the frequency of each coefficient.
     """
     sums = [to_cosines(part).double().square().sum((0, 1)) for part in images.split(AT_ONCE)]
     squares = torch.stack(sums).sum(0)
@@ -80,21 +80,21 @@ def power(images: Tensor) -> Tensor:
 def to_cosines(images: Tensor) -> Tensor:
     """The coefficients (..., H, H) of images (..., H, H) in an orthonormal basis of cosines.
 
-    It is the discrete cosine transform (Ahmed, Natarajan & Rao 1974). Unlike Fourier's, this basis continues an image
-    by its mirror image, so that its borders are no edges.
+    This is the discrete cosine transform (Ahmed, Natarajan & Rao 1974). Unlike the Fourier basis, it continues an image
+    by its mirror image, so the borders do not act as edges.
     """
     basis = cosines(images.shape[-1]).to(images)
     return basis @ images @ basis.T
 
 
 def from_cosines(coefficients: Tensor) -> Tensor:
-    """The images (..., H, H) that have these coefficients."""
+    """The images (..., H, H) with these coefficients: the inverse of `to_cosines`."""
     basis = cosines(coefficients.shape[-1]).to(coefficients)
     return basis.T @ coefficients @ basis
 
 
 def cosines(size: int) -> Tensor:
-    """The basis, one cosine per row, from the constant one up: an orthogonal matrix (size, size)."""
+    """The basis, one cosine per row in the order of frequency: an orthogonal matrix (size, size)."""
     frequency, pixel = torch.arange(size)[:, None], torch.arange(size)
     basis = math.sqrt(2 / size) * torch.cos(math.pi * frequency * (2 * pixel + 1) / (2 * size))
     basis[0] /= math.sqrt(2)
@@ -108,5 +108,5 @@ def radii(size: int) -> Tensor:
 
 
 def bands(size: int) -> int:
-    """How many frequencies `radii` tells apart in images of that size."""
+    """The number F of different frequencies that `radii` gives for images of that size."""
     return round(math.sqrt(2) * (size - 1)) + 1

@@ -1,8 +1,8 @@
-"""The training loop: plain PyTorch from top to bottom, on Accelerate for devices and processes.
+"""The training loop in plain PyTorch, with Accelerate for devices and processes.
 
-`fit` trains a model in memory; what is to happen after an epoch (`vaelib.runs` writes a folder then) is handed in.
-`accelerate launch --multi_gpu -m vaelib train ...` runs the same loop on several devices, and on CPUs where there is no
-GPU: every process computes its share of each batch, the first one writes.
+`fit` trains a model in memory. The caller may pass a function that runs after every epoch; `vaelib.runs` uses it to
+write the run's folder. `accelerate launch --multi_gpu -m vaelib train ...` runs the same loop on several GPUs, or on
+CPUs if there is no GPU: every process computes its share of each batch, and the first process writes the files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
+from tqdm import tqdm  # not tqdm.auto, whose notebook bar would be stored with the outputs
 
 from . import data, losses
 from .models import AutoEncoder, LatentModel, at_noise
@@ -27,18 +27,18 @@ from .support import devices
 from .support.errors import UserError, unknown
 from .support.schedule import set_learning_rate
 
-CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for the accelerator
-SEEDS = 2**32  # those below leave room in 64 bits for the streams that are derived from them
+CHECK_EVERY = 50  # steps between two checks of the loss; each check waits for the accelerator
+SEEDS = 2**32  # smaller seeds leave room in 64 bits for the random streams derived from them
 
 
 @dataclass(frozen=True)
 class Settings:
     """How `fit` trains. `batch_size` counts images of all processes together; `learning_rate` is the schedule's peak.
 
-    `beta` multiplies the KL and rises from 0 over `warm_up_epochs`; `precision` is "float32", "bfloat16", or "auto"
-    for bfloat16 where the hardware computes in it; `flip` mirrors every image with probability 1/2. With `ema` above 0,
-    the model that is judged and kept is a moving average: a share `ema` of it stays at every step (see `WithAverage`).
-    `compile` has torch.compile write kernels for the steps of training, in one process alone.
+    `beta` multiplies the KL and rises from 0 over `warm_up_epochs`. `precision` is "float32", "bfloat16", or "auto":
+    bfloat16 if the hardware supports it. `flip` mirrors every image with probability 1/2. With `ema` above 0, a moving
+    average of the model is validated and kept; at every step it keeps a share `ema` of itself (see `WithAverage`).
+    `compile` uses torch.compile for the training steps; it works in one process only.
     """
 
     likelihood: losses.Likelihood = field(default_factory=losses.OptimalGaussian)
@@ -82,15 +82,15 @@ def fit(
 
     The loss of a batch is the mean over its images of nll + beta · kl (of the nll alone for an `AutoEncoder`). The
     optimiser is Adam; its learning rate rises over a tenth of the run and falls to zero along a cosine. `settings` are
-    the fields of `Settings`; with `ema` the moving average is what is validated and kept, and `model` in the end.
-    `resume` may put an earlier state back into the `Training` before its first epoch; `after_epoch` sees it after every
-    one, in the main process alone.
+    the fields of `Settings`. With `ema`, the moving average is validated and kept, and at the end `model` is set to it.
+    `resume` may restore an earlier state of the `Training` before its first epoch. `after_epoch` is called with the
+    `Training` after every epoch, in the main process only.
 
     Columns: epoch; train_nll, train_kl, valid_nll, valid_kl in nats per image; valid_mse of pixels in [0, 1]; sigma,
-    the root-mean-square error in training, which an optimal Gaussian then uses for the validation images; seconds and
+    the root-mean-square error in training, at which an optimal Gaussian is held for the validation images; seconds and
     images_per_second of the training part of the epoch.
 
-    Raises `UserError` when the loss stops being a number; what earlier epochs have handed to `after_epoch` stays.
+    Raises `UserError` when the loss stops being finite; what `after_epoch` has written for earlier epochs stays.
     """
     training = Training(model, train, valid, Settings(**settings), progress)
     if resume:
@@ -99,7 +99,7 @@ def fit(
     for epoch in range(len(training.history), training.settings.epochs):
         row = {"epoch": epoch + 1} | training.train_epoch(epoch)
         row |= validate(training.kept, training.valid_batches, training.settings, training.accelerator, row["sigma"])
-        require_finite(row["valid_nll"] + row["valid_kl"], epoch)  # the last step of an epoch can break the weights too
+        require_finite(row["valid_nll"] + row["valid_kl"], epoch)  # the last step can break the weights too
         training.history.append(row)
         if training.accelerator.is_main_process:
             training.report(row)
@@ -113,9 +113,9 @@ def fit(
 
 
 class Training:
-    """A training between two epochs: the model, the optimiser and the history, all that is needed to go on.
+    """The state of a training run between two epochs: the model, the optimiser and the history.
 
-    `model` is the one that takes steps, `kept` the one that is validated and kept: the same, or its moving average;
+    `model` is the model that the optimiser updates. `kept` is validated and kept: it is `model`, or its moving average.
     `state` is the module that holds the weights of both.
     """
 
@@ -138,21 +138,19 @@ class Training:
         self.history: list[dict] = []
 
     def prepare(self) -> None:
-        """Make the step ready: compiled if that was asked for, its gradients shared by all processes."""
+        """Prepare the training step: compile it if `compile` is set, and share its gradients between processes."""
         objective: torch.nn.Module = Objective(self.model)
         if self.settings.compile:
             objective = devices.compiled(objective, self.accelerator)
         self.objective, self.stepper = self.accelerator.prepare(objective, self.optimizer)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
-        """One pass over the training images; its means in nats per image, and its speed."""
+        """Train for one pass over the images; return the means of its losses in nats per image, and its speed."""
         settings, accelerator, batches = self.settings, self.accelerator, self.train_batches
         self.objective.train()
         batches.epoch = epoch
         likelihood = _of_whole_batches(settings, accelerator)
-        share = (
-            settings.batch_size / accelerator.num_processes
-        )  # images; the mean over processes is that over the batch
+        share = settings.batch_size / accelerator.num_processes  # so the mean over processes is that of the batch
         noise = draws(self.model, settings, accelerator, epoch)
         totals = torch.zeros(3, device=accelerator.device)
         started = time.perf_counter()
@@ -178,7 +176,7 @@ class Training:
         return {"train_nll": nll, "train_kl": kl, "sigma": sigma, "seconds": seconds, "images_per_second": speed}
 
     def report(self, row: dict) -> None:
-        """Print the epoch's losses, without its seconds: notebooks store the line, and two runs of them must agree."""
+        """Print the epoch's losses without its time, because stored notebook outputs must be reproducible."""
         losses_of_it = "  ".join(f"{key} {row[key]:.4g}" for key in ("train_nll", "train_kl", "valid_nll", "valid_kl"))
         if self.progress:
             print(f"epoch {row['epoch']:>2}/{self.settings.epochs}  {losses_of_it}", flush=True)
@@ -187,7 +185,7 @@ class Training:
 class WithAverage(torch.nn.Module):
     """A model in training, and the exponential moving average of its weights and of batch normalisation's statistics.
 
-    At every step the average keeps a share `decay` of itself and takes the rest from the model. It varies less from
+    At every step the average keeps a share `decay` of itself and takes the rest from the model, so it varies less from
     step to step than the model does (Polyak & Juditsky 1992; Yazıcı et al. 2019 for generative models).
     """
 
@@ -198,12 +196,12 @@ class WithAverage(torch.nn.Module):
 
     @property
     def kept(self) -> LatentModel:
-        """The average, as a model of its own."""
+        """The average, as a separate model."""
         return cast(LatentModel, self.average.module)
 
 
 class Objective(torch.nn.Module):
-    """What a step computes of its images: one module, so that processes can keep its gradients the same."""
+    """The losses of a training step, as one module whose gradients can be shared between processes."""
 
     def __init__(self, model: LatentModel):
         super().__init__()
@@ -212,8 +210,8 @@ class Objective(torch.nn.Module):
     def forward(self, x: Tensor, epsilon: Tensor, likelihood: losses.Likelihood) -> tuple[Tensor, Tensor, Tensor]:
         """nll and kl in nats, and the mean squared error, (B,) each, of images x (B, 3, H, W) in [0, 1].
 
-        The reconstructions are decoded from one z per image, made from the draws epsilon (B, latent_dim) of N(0, I). An
-        `AutoEncoder` ignores these: its kl is 0.
+        The reconstructions are decoded from one z per image, computed with draws epsilon (B, latent_dim) of N(0, I). An
+        `AutoEncoder` ignores epsilon, and its kl is 0.
         """
         if isinstance(self.model, AutoEncoder):
             x_hat = self.model(x)
@@ -231,15 +229,15 @@ def validate(
 ) -> dict[str, float]:
     """The means of nll and kl in nats, and of the squared error, over the validation images, in evaluation mode.
 
-    An optimal Gaussian is held at `sigma`: one fitted to the images that it is used for would flatter them.
+    An optimal Gaussian is held at `sigma`. If it were fitted to the validation images, their nll would be too low.
     """
-    broadcast(list(model.buffers()))  # batch normalisation's statistics, where each process has gathered its own
+    broadcast(list(model.buffers()))  # batch normalisation's statistics, which may differ between processes
     objective = Objective(model).eval()
     likelihood = settings.likelihood
     if isinstance(likelihood, losses.OptimalGaussian):
         likelihood = losses.Gaussian(max(sigma, losses.SMALLEST_SIGMA))
     totals = torch.zeros(4, device=accelerator.device)
-    noise = draws(model, settings, accelerator, -1)  # the same after every epoch
+    noise = draws(model, settings, accelerator, -1)  # the same draws after every epoch
     for x, epsilon in zip(batches, noise, strict=False):
         with devices.autocast(settings.precision, accelerator.device):
             nll, kl, mse = objective(x, epsilon[: len(x)], likelihood)
@@ -249,10 +247,10 @@ def validate(
 
 
 def draws(model: LatentModel, settings: Settings, accelerator: Accelerator, epoch: int) -> Iterator[Tensor]:
-    """Draws of N(0, I) for one batch after another, (B, latent_dim): they depend on nothing but seed and epoch.
+    """Draws of N(0, I) for one batch after another, (B, latent_dim). They depend only on seed and epoch.
 
-    Every process draws for the whole batch and takes the rows of its own images, so the images of one batch meet the
-    same draws however many processes share it.
+    Every process draws for the whole batch and takes the rows of its own images, so the images of a batch get the same
+    draws whatever the number of processes.
     """
     noise = torch.Generator(accelerator.device).manual_seed((settings.seed * 100_003 + epoch + 1) * 1009)
     while True:
@@ -262,7 +260,7 @@ def draws(model: LatentModel, settings: Settings, accelerator: Accelerator, epoc
 
 @dataclass(frozen=True)
 class SharedOptimalGaussian:
-    """`losses.OptimalGaussian` where processes share batches of `batch_size`: sigma is that of the whole batch."""
+    """`losses.OptimalGaussian` for batches shared by several processes: sigma is that of the whole batch."""
 
     name: ClassVar[str] = "optimal-gaussian"
     accelerator: Accelerator
@@ -277,7 +275,7 @@ class SharedOptimalGaussian:
 
 
 def require_finite(loss: float, epoch: int) -> None:
-    """Raise `UserError` if the loss is no longer a number."""
+    """Raise `UserError` if the loss is NaN or infinite."""
     if not math.isfinite(loss):
         raise UserError(
             f"The loss stopped being a finite number in epoch {epoch + 1}: train again with a lower learning rate "

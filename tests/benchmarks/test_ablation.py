@@ -1,4 +1,4 @@
-"""The ablation: each variant changes one thing, runs are measured as by `vaelib evaluate`, and are made only once."""
+"""The ablation: each variant changes one thing; runs are measured as by `vaelib evaluate` and made only once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TINY = ["channels=[4,8]", "latent_dim=2", "batch_size=16"]
 
 
 def pictures(name: str, size: int, split: str = "train") -> data.Dataset:
-    """Noise around a grey of its own for each image."""
+    """Images of noise, each around its own grey level."""
     rng = np.random.default_rng({"train": 0, "valid": 1}[split])
     greys = rng.integers(30, 200, ({"train": 64, "valid": 32}[split], 3, 1, 1))
     return data.Dataset((greys + rng.integers(0, 55, (len(greys), 3, size, size))).astype(np.uint8), name, split)
@@ -80,7 +80,7 @@ def test_untrained_residual_blocks_change_nothing(channels: tuple[int, ...]):
     assert torch.equal(*outputs)
 
 
-def test_residual_blocks_follow_every_layer_but_that_with_the_largest_map():
+def test_residual_blocks_follow_every_layer_except_the_one_with_the_largest_map():
     model = ablation.with_residual_blocks(models.VAE(64, 5, (4, 6, 8, 10)))
     maps = {"encoder": [], "decoder": []}
     for side, seen in maps.items():
@@ -132,7 +132,7 @@ def test_an_autoencoder_has_no_likelihood():
     assert found["frechet"]["samples, gmm"] > 0
 
 
-def test_a_run_tells_what_it_cost(tmp_path: Path):
+def test_a_run_records_its_cost(tmp_path: Path):
     run = tiny_run(tmp_path / "record.json")
     assert run["training"]["train_images"] == 64 and run["training"]["epochs"] == 1
     assert run["training"]["images_per_second"] > 0 and run["training"]["seconds"] > 0
@@ -162,14 +162,14 @@ def test_another_seed_or_setting_is_another_run(tmp_path: Path, monkeypatch: pyt
     assert len(trained) == len(ablation.read(path)) == 5
 
 
-def test_what_does_not_change_the_model_makes_no_other_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_setting_that_does_not_change_the_model_makes_no_new_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "record.json"
     first = tiny_run(path)
     monkeypatch.setattr(training, "fit", None)
     assert ablation.recorded_run(path, "recipe", 1, 0, [*TINY, "about=Said better."]) == first
 
 
-def test_what_was_recorded_stays_when_a_run_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_record_stays_when_a_run_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "record.json"
     monkeypatch.setattr(ablation, "train", lambda model, experiment: {})
     first = tiny_run(path)

@@ -1,6 +1,6 @@
-"""The comparison with pythae's VAE: its trainer trains our layers as it does by default, and ratios are what they say.
+"""The comparison with pythae's VAE: its trainer trains our layers with its defaults, and the ratios are right.
 
-What needs pythae is skipped where it is not installed.
+Tests that need pythae are skipped if it is not installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IMAGES = {"train": 80, "valid": 32}
 
 
 def greys(name: str, size: int, split: str = "train", progress: bool = True) -> data.Dataset:
-    """Every image has a grey of its own."""
+    """Each image has its own grey level."""
     rng = np.random.default_rng(len(split))
     levels = rng.integers(0, 255, (IMAGES[split], 1, 1, 1), dtype=np.uint8)
     return data.Dataset(np.broadcast_to(levels, (IMAGES[split], 3, size, size)).copy(), name, split)
@@ -85,7 +85,7 @@ def test_pythae_is_left_at_its_defaults(tmp_path: Path):
     assert pythae_quality.config_of(experiment(), str(tmp_path), {"learning_rate": 0.5}).learning_rate == 0.5
 
 
-def test_the_layers_that_come_back_are_those_that_pythae_has_trained(monkeypatch: pytest.MonkeyPatch):
+def test_the_returned_layers_are_those_that_pythae_has_trained(monkeypatch: pytest.MonkeyPatch):
     trainers = pytest.importorskip("pythae.trainers", reason="pythae is not installed")
     used = []
     begin = trainers.BaseTrainer.prepare_training

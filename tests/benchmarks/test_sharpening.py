@@ -1,4 +1,4 @@
-"""The benchmark that asks several judges about sharpened images: noise at a price, judges, mistakes."""
+"""The benchmark that measures sharpened images in several networks: its noise, its networks, mistakes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def noise(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_noise_costs_as_much_as_sharpening() -> None:
+def test_the_noise_costs_as_much_squared_error_as_sharpening() -> None:
     x = 0.4 + 0.2 * torch.rand(40, 3, 32, 32, generator=noise())
     x_hat = x.mean((-2, -1), keepdim=True) + 0.3 * (x - x.mean((-2, -1), keepdim=True))
-    x_hat += 0.02 * torch.randn(x.shape, generator=noise(1))  # so that sharpening does not repair it all
+    x_hat += 0.02 * torch.randn(x.shape, generator=noise(1))  # so that sharpening cannot repair all of it
     sharpener = Sharpener().fit(x, x_hat)
     sharpener.gains *= 1.5
     sharpener.gains[0] = 1
@@ -31,7 +31,7 @@ def test_the_noise_costs_as_much_as_sharpening() -> None:
     assert (x - sharpening.with_noise(x_hat, strength, seed=5)).square().mean() == pytest.approx(price.item(), rel=0.02)
 
 
-def test_sharpening_that_costs_nothing_is_set_beside_no_noise() -> None:
+def test_sharpening_that_costs_nothing_is_compared_with_no_noise() -> None:
     x = 0.4 + 0.2 * torch.rand(8, 3, 32, 32, generator=noise())
     x_hat = x.mean((-2, -1), keepdim=True) + 0.5 * (x - x.mean((-2, -1), keepdim=True))
     assert sharpening.noise_at_the_same_price(x, x_hat, Sharpener().fit(x, x_hat)) == 0
@@ -46,7 +46,7 @@ def test_distances_are_to_the_held_out_images() -> None:
     assert found["far"] == metrics.frechet_distance(sets["far"], sets[evaluation.HELD_OUT]) > found["near"]
 
 
-def test_the_judges_are_three_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_three_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.randint(0, 256, (40, 3, 64, 64), generator=noise(), dtype=torch.uint8).numpy()
     names = [f"attribute {i}" for i in range(3)]
     labels = torch.rand(40, 3, generator=noise()) < 0.5

@@ -1,4 +1,4 @@
-"""The throughput benchmark: its contenders train on the same images, its counts and ratios are right, it ends well."""
+"""The throughput benchmark: its contenders train on the same images, its counts and ratios are right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 
 def picture(number: int, form: str = "JPEG") -> bytes:
-    """178 x 218 pixels: two slopes whose colours tell the number."""
+    """178 x 218 pixels with two gradients, whose colours encode the number."""
     rows, columns = np.mgrid[0:218, 0:178]
     pixels = np.stack([rows, columns, np.full_like(rows, 8 * number)], axis=2).astype(np.uint8)
     buffer = io.BytesIO()
@@ -37,7 +37,7 @@ def picture(number: int, form: str = "JPEG") -> bytes:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A CelebA of a few drawn pictures, the first two of which are for validation, under VAELIB_DATA."""
+    """A CelebA of a few drawn pictures under VAELIB_DATA. The first two are for validation."""
     monkeypatch.setenv("VAELIB_DATA", str(tmp_path))
     write_celeba(tmp_path / "celeba", "jpg", "JPEG")
     return tmp_path
@@ -91,7 +91,7 @@ def test_the_contenders_see_the_same_images(task: contenders.Task):
 
 
 def sorted_by_number(batches) -> torch.Tensor:
-    """All images, in the order of the blue that tells their numbers."""
+    """All images, sorted by the blue level, which encodes their numbers."""
     x = torch.cat(list(batches))
     return x[x[:, 2].mean((1, 2)).argsort()]
 
@@ -139,20 +139,20 @@ def test_packed_images_are_no_jpeg_files(tmp_path: Path):
     assert not contenders.copy_jpegs(tmp_path, 3, tmp_path)
 
 
-def test_no_celeba_no_files(tmp_path: Path):
+def test_without_celeba_no_files_are_copied(tmp_path: Path):
     assert not contenders.copy_jpegs(tmp_path, 3, tmp_path)
 
 
-# What cannot run is said in a sentence
+# A contender that cannot run is named in a sentence
 
 
-def test_without_pythae_its_installation_is_told(task: contenders.Task, monkeypatch: pytest.MonkeyPatch):
+def test_without_pythae_the_message_says_how_to_install_it(task: contenders.Task, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(throughput, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pythae is not installed: pip install pythae"):
         throughput.pythae(task)
 
 
-def test_without_jpeg_files_the_remedy_is_told():
+def test_without_jpeg_files_the_message_names_the_remedy():
     with pytest.raises(UserError, match="faces has no published JPEG files here: have CelebA's under VAELIB_DATA"):
         contenders.jpeg_files(contenders.Task(experiments.load("faces32"), "faces", 16, None, (0,)))
 
@@ -188,7 +188,7 @@ def test_operations_and_bytes_are_counted():
 
 
 def test_a_training_step_costs_what_its_layers_do(task: contenders.Task):
-    """A layer's two gradients cost as much as its output each; the images need no gradient."""
+    """Each of a layer's two gradients costs as much as its output. The images need no gradient."""
     flop, moved = roofline.count(contenders.images_in_memory(task).epoch)
     first, last = (2 * 3 * 4 * 16 * pixels for pixels in (16**2, 16**2))  # a kernel is 4 x 4, a stride 2
     inner = 2 * (2 * 4 * 8 * 16 * 8**2)
@@ -237,7 +237,7 @@ def test_the_peak_is_what_the_system_says():
 
 
 def test_the_script_measures_and_records(root: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Here pythae breaks when it is imported: the others are measured all the same."""
+    """Importing pythae raises here. The others are measured nevertheless."""
     broken = tmp_path_factory.mktemp("broken")
     (broken / "pythae.py").write_text("raise RuntimeError('broken for the test')")
     record = root / "record.json"

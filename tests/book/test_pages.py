@@ -1,4 +1,4 @@
-"""The pages around the chapters: complete, linked, and true of the program that they describe."""
+"""The pages around the chapters: complete, linked, and in agreement with the program that they describe."""
 
 from __future__ import annotations
 
@@ -34,21 +34,23 @@ ROLE = re.compile(r"(?<!`)\{(doc|ref|numref|eq|term|cite(?::\w+)?)\}`([^`]+)`")
 LABEL = re.compile(r"^\(([\w-]+)\)=$|^ *:(?:name|label): *([\w-]+)|\$\$ \(([\w-]+)\)", re.MULTILINE)
 CALLED = re.compile(r"^(?:\S+/|(?:PYTHONPATH=\S+ )?python3? -m |accelerate launch .*-m )?vaelib (?=[a-z-])")
 PLACEHOLDER = re.compile(r"^[A-Z]+$|…")
-SLOT = "…"  # what a page writes where a message differs from case to case
+SLOT = "…"  # what a page writes for the part of a message that varies
 
-# What people and their programs call by name: it stays, and says what it does.
+# The public names, which must stay and must be documented.
 CONTRACT = {
-    "data": "load loader Dataset",
+    "data": "load loader all_images Dataset",
     "models": "AutoEncoder AutoEncoder.encode AutoEncoder.decode AutoEncoder.reconstruct AutoEncoder.sample "
     "VAE VAE.encode VAE.decode VAE.reconstruct VAE.sample",
     "losses": "kl_divergence nll elbo Bernoulli Gaussian OptimalGaussian",
-    "latent": "encode_dataset interpolate attribute_direction",
+    "latent": "encode_dataset reconstruct_all sample_all interpolate attribute_direction",
     "priors": "StandardNormal StandardNormal.sample StandardNormal.log_prob "
     "Gaussian Gaussian.fit Gaussian.sample Gaussian.log_prob "
     "GaussianMixture GaussianMixture.fit GaussianMixture.sample GaussianMixture.log_prob",
     "metrics": "frechet_distance active_units iwae_bound",
     "training": "fit",
-    "checkpoints": "load save",
+    "flow": "Flow Flow.fit Flow.sample Flow.log_prob",
+    "sharpening": "Sharpener Sharpener.fit",
+    "runs": "load Run Run.name Run.experiment Run.model Run.statistics Run.codes Run.metrics",
 }
 VERBS = ("prepare", "train", "experiments", "generate", "reconstruct", "interpolate", "manipulate", "evaluate")
 
@@ -175,7 +177,7 @@ def commands(path: Path) -> list[list[str]]:
 
 
 def parse(words: list[str]) -> None:
-    """Let the command line read the words; it raises an error for a verb or an option that it does not have."""
+    """Let the command line parse the words. It raises an error for a verb or an option that it does not have."""
     program = typer.main.get_command(cli.app)
     verb, *rest = words
     if verb == "--help":
@@ -198,23 +200,23 @@ def test_commands_can_be_typed_as_shown(path: Path) -> None:
 
 
 def test_the_texts_show_commands() -> None:
-    """Else the test above would pass by finding none."""
+    """If there were none, the test above would pass without testing anything."""
     shown = {words[0] for path in TEXTS for words in commands(path)}
     assert shown >= set(VERBS)
 
 
-# What the program says
+# The messages of the program
 
 
 @cache
 def templates() -> str:
-    """Every text in the sources of vaelib, with a slot for whatever an f-string fills in."""
+    """Every text in the sources of vaelib, with a placeholder for each value of an f-string."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "vaelib").rglob("*.py")]
     return "\n".join(filter(None, (literal(node) for tree in trees for node in ast.walk(tree))))
 
 
 def literal(node: ast.AST) -> str:
-    """The text of a string, "" for whatever else a node is."""
+    """The text of a string node, "" for any other node."""
     if isinstance(node, ast.JoinedStr):
         return "".join(part.value if isinstance(part, ast.Constant) else SLOT for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
@@ -249,7 +251,7 @@ def test_a_message_of_make_is_quoted_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("module", CONTRACT)
-def test_the_names_of_a_module_say_what_they_are(module: str) -> None:
+def test_the_public_names_of_a_module_are_documented(module: str) -> None:
     for name in CONTRACT[module].split():
         found = attrgetter(name)(importlib.import_module(f"vaelib.{module}"))
         assert len((inspect.getdoc(found) or "").split()) >= 4, name

@@ -1,4 +1,4 @@
-"""Claims: what a notebook prints of them, what stops it, and what is kept as data."""
+"""Claims: what a notebook prints, what stops it, and what is kept as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vaelib.course.claims import Claim, ClaimError
 
 @pytest.fixture(autouse=True)
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Claim]:
-    """What the test claims, and nothing of what other tests have claimed."""
+    """The claims of the test alone, without those of other tests."""
     monkeypatch.setattr(claims, "made", [])
     return claims.made
 

@@ -1,4 +1,4 @@
-"""What every check of every exercise does, whatever the chapter: it says when there is no answer, and never raises."""
+"""What the check of every exercise does in every chapter: it says when there is no answer, and never raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of chapter 04's exercises: right answers pass, the likely wrong ones get the hint that fits them."""
+"""The checks of chapter 04's exercises: right answers pass, likely mistakes get their hint."""
 
 from __future__ import annotations
 

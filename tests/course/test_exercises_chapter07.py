@@ -1,4 +1,4 @@
-"""The checks of chapter 07's exercises: right answers pass, the likely wrong ones get the hint that fits them."""
+"""The checks of chapter 07's exercises: right answers pass, likely mistakes get their hint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def said(check, answer, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def measure(gpu, batch_size, steps, *, warm_up=10, wait_first=True, wait_each=False, wait_last=True):
-    """Images a second, with everything that can be forgotten as an option."""
+    """Images per second, with an option for each step that can be forgotten."""
     for _ in range(warm_up):
         gpu.step()
     if wait_first:

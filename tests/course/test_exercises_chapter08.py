@@ -1,4 +1,4 @@
-"""The checks of chapter 08's exercises: right answers pass, the likely wrong ones get the hint that fits them."""
+"""The checks of chapter 08's exercises: right answers pass, likely mistakes get their hint."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_strength_hints_at_the_mistake(answer, hint, capsys) -> None:
     assert hint in first_line(chapter08.strength_within_budget, answer, capsys)
 
 
-def test_the_codes_of_the_check_tell_the_wrong_answers_apart() -> None:
+def test_the_codes_of_the_check_distinguish_the_wrong_answers() -> None:
     mu, has, others = chapter08._lopsided_codes()
     makers = (balanced, by_frequency, divided_by_all)
     answers = [make(mu, has, others) for make in makers] + [mu[has].mean(0) - mu[~has].mean(0)]

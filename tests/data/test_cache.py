@@ -1,4 +1,4 @@
-"""The prepared cache, on a few rendered pictures: written whole or not at all, and mended when it is damaged."""
+"""The prepared cache, on a few rendered pictures: it is written whole or not at all, and repaired if damaged."""
 
 import errno
 import json
@@ -36,11 +36,11 @@ def prepare(root: Path) -> Path:
 
 
 def left_over(root: Path) -> list[Path]:
-    """What lies among the caches, but for the lock and finished caches."""
+    """The files among the caches, except for the lock and finished caches."""
     return [path for path in root.glob("prepared/*") if not path.name.endswith((".lock", "-32"))]
 
 
-def test_tells_whether_a_set_is_prepared(tmp_path):
+def test_it_is_known_whether_a_set_is_prepared(tmp_path):
     assert not data.is_prepared("faces", size=32, root=tmp_path)
     prepare(tmp_path)
     assert data.is_prepared("faces", size=32, root=tmp_path)
@@ -123,7 +123,7 @@ def test_a_stale_partial_folder_is_cleared(tmp_path):
 
 
 def test_a_killed_preparation_is_started_again(tmp_path):
-    """A process that is killed while it writes; the next one neither takes what it left nor waits for its lock."""
+    """A process is killed while it writes. The next one neither uses its files nor waits for its lock."""
     script = (
         "import os, time; from vaelib import data; from vaelib.data import synthetic\n"
         "synthetic._as_uint8 = lambda images: (os.write(1, b'rendering\\n'), time.sleep(60))\n"
@@ -188,7 +188,7 @@ def test_a_root_that_is_a_file(tmp_path):
 
 
 def test_a_written_cache_needs_no_writing(tmp_path, monkeypatch):
-    """A lecturer prepares it once, in a folder that the class can only read."""
+    """A lecturer prepares it once in a folder that is read-only for the class."""
     prepare(tmp_path)
     monkeypatch.setattr(Path, "mkdir", lambda *arguments, **options: pytest.fail("wrote"))
     monkeypatch.setattr("vaelib.data.cache.FileLock", lambda path: pytest.fail("locked"))
@@ -201,7 +201,7 @@ def test_the_index_says_what_is_there(tmp_path):
     assert index["bytes"].keys() == {"images.npy", "attributes.npy", "factors.npy"}
 
 
-def test_the_root_comes_from_the_argument_else_the_environment_else_the_users_cache(tmp_path, monkeypatch):
+def test_the_root_comes_from_the_argument_or_the_environment_or_the_users_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("VAELIB_DATA", str(tmp_path / "there"))
     assert data.default_root() == tmp_path / "there"
     assert data.prepare("faces", 32, progress=False).is_relative_to(tmp_path / "there")
@@ -222,7 +222,7 @@ def test_the_root_comes_from_the_argument_else_the_environment_else_the_users_ca
         (("photos.zip",), "photos.zip does not exist"),
     ],
 )
-def test_what_is_not_there_is_explained(tmp_path, arguments, message):
+def test_a_missing_set_is_explained(tmp_path, arguments, message):
     with pytest.raises(UserError) as caught:
         data.load(*arguments, root=tmp_path, progress=False)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""CelebA as users have it: official and Kaggle's layouts, zipped or not, in parts, and everything that can be wrong."""
+"""CelebA as users have it: official and Kaggle's layouts, zipped or not, in parts, and with every kind of defect."""
 
 import functools
 import io
@@ -28,7 +28,7 @@ def no_network(monkeypatch):
 
 @functools.cache
 def jpeg(number: int) -> bytes:
-    """178 x 218 pixels: brightness tells the number, and only the centred 148 x 148 are blue."""
+    """178 x 218 pixels. The brightness encodes the number, and only the centred 148 x 148 are blue."""
     pixels = np.full((218, 178, 3), (number % 100 + 100, 100, 0), dtype=np.uint8)
     pixels[35:183, 15:163, 2] = 255
     buffer = io.BytesIO()
@@ -138,7 +138,7 @@ def load(root: Path, split: str = "train") -> data.Dataset:
 
 
 def failure(root: Path, split: str = "train") -> str:
-    """The message of the error, which must be one sentence and leave nothing half-written."""
+    """The message of the error, which must be one sentence. No half-written file may be left."""
     with pytest.raises(UserError) as caught:
         load(root, split)
     message = str(caught.value)
@@ -189,7 +189,7 @@ def test_a_download_that_fails_leaves_no_file(tmp_path, monkeypatch):
     assert not list((tmp_path / "celeba").iterdir())
 
 
-def test_what_is_missing_is_downloaded(tmp_path, monkeypatch):
+def test_missing_files_are_downloaded(tmp_path, monkeypatch):
     def give(file_id, folder, name, checksum):
         put(folder, {name: official_tables()[name]})
 
@@ -321,7 +321,7 @@ def test_the_cache_outlives_its_source(tmp_path):
 
 @pytest.mark.skipif(not os.environ.get("VAELIB_DATA"), reason="VAELIB_DATA does not name a folder with CelebA")
 def test_the_real_images(tmp_path):
-    """A hundred of the real images, from where they lie, through everything but their number."""
+    """A hundred of the real images go through the whole pipeline."""
     found = celeba.find(Path(os.environ["VAELIB_DATA"]))
     if found.missing:
         pytest.skip(f"CelebA's {', '.join(found.missing)} not found in VAELIB_DATA")

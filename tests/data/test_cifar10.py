@@ -1,4 +1,4 @@
-"""CIFAR-10 from the official batches (small ones of our own, with their own checksums) and from a tree of images."""
+"""CIFAR-10 from the official batches (small test files with their own checksums) and from a tree of images."""
 
 import hashlib
 import io
@@ -94,7 +94,7 @@ def test_a_download_that_fails(tmp_path, monkeypatch):
 
 
 def test_a_tree_of_images(tmp_path):
-    """The numbers start again in each class, and the validation images still come from all of them."""
+    """The numbers start again in each class. The validation images still come from all classes."""
     for place, name in enumerate(CLASSES):
         for i in range(13):
             put_image(tmp_path / "cifar10" / ("train" if i < 10 else "test") / name / f"{i:04}.png", place, i)

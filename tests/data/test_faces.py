@@ -1,4 +1,4 @@
-"""The embedded faces: the same pictures everywhere, labels that agree with the factors, factors that can be seen."""
+"""The drawn faces: the same pictures on every machine, labels that agree with the factors, factors that can be seen."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from vaelib.data.faces.canvas import Canvas
 from vaelib.data.faces.factors import FACTORS
 
 PLAIN = {"glasses": 0, "hat": 0, "beard": 0, "mustache": 0, "bald": 0, "blur": 0, "chubby": 0, "bangs": 0, "yaw": 0.3}
-NEEDS = {  # factors that show only on faces that have something else
+NEEDS = {  # factors that are visible only on faces with another feature
     "makeup_hue": {"makeup": 1},
     "beard_density": {"beard": 3},
     "glasses_size": {"glasses": 1},
@@ -127,7 +127,7 @@ def test_correlations_are_celebas(correlated):
 
 
 class Recorder:
-    """Answers like factors and remembers what was asked for."""
+    """Returns factors and records which were read."""
 
     def __init__(self, factors):
         self.factors, self.asked = factors, set()
@@ -188,7 +188,7 @@ REFERENCE = (  # rows of a few pixels (uint8, hexadecimal) of four faces at size
 
 
 def test_pictures_are_the_same_on_every_machine():
-    """To one level of 255: the same seed must show the same faces to everyone who reads about them."""
+    """Within one level of 255. The same seed must show the same faces to every reader."""
     pixels = render(sample_factors(4), 32)[..., 4::8, 4::8].flatten(1) * 255
     reference = torch.tensor([list(bytes.fromhex(row)) for row in REFERENCE])
     assert (pixels - reference).abs().max() <= 1.5

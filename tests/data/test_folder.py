@@ -1,4 +1,4 @@
-"""Folders and zips of any images, and the decoder: whatever a camera or a drawing program writes becomes RGB."""
+"""Folders and zips of any images, and the decoder: all files of cameras and drawing programs become RGB."""
 
 import io
 import zipfile
@@ -44,7 +44,7 @@ def lengths(path: Path) -> list[int]:
     return found
 
 
-def test_images_without_folders_are_split_by_chance_but_always_alike(tmp_path):
+def test_images_without_folders_are_split_at_random_but_always_in_the_same_way(tmp_path):
     names = [f"{i}.png" for i in range(60)]
     assert lengths(put(tmp_path / "a", *names)) == [54, 3, 3]
     assert lengths(put(tmp_path / "b", *(f"wrapped/{name}" for name in names))) == [54, 3, 3]
@@ -148,7 +148,7 @@ def test_a_zip_of_a_version_that_is_unknown(tmp_path):
 
 
 def test_pixels_of_every_kind_of_image():
-    """Each is a plain colour, so one pixel tells."""
+    """Each image has a single colour, so one pixel is enough."""
     grey16 = Image.fromarray(np.full((40, 40), 128 * 257, dtype=np.uint16))
     palette = Image.new("RGB", (40, 40), (255, 0, 0)).quantize(4)
     cases = [
@@ -187,7 +187,7 @@ def test_the_largest_centred_square_is_kept(size):
 
 
 def test_a_large_photograph_is_resized_without_aliasing():
-    """A checkerboard of single pixels is grey from afar; through the shortcut for large JPEG files as well."""
+    """A checkerboard of single pixels becomes grey, also through the shortcut for large JPEG files."""
     board = np.indices((1024, 1024)).sum(axis=0) % 2 * 255
     image = Image.fromarray(board.astype(np.uint8)).convert("RGB")
     for kind in ("PNG", "JPEG"):

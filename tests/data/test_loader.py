@@ -1,4 +1,4 @@
-"""Batches: what they hold, that they repeat, that processes share them, and the permutations of the passes."""
+"""Batches: their content, their repetition, their division among processes, and the permutations of the passes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The embedded ten-class pictures: reproducible in any pieces, balanced, and recognisable."""
+"""The drawn pictures of ten classes: reproducible in any blocks, balanced, and recognisable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_picture_depends_on_its_number_only(pictures):
         assert torch.equal(window_labels, labels[start : start + n])
 
 
-def test_nothing_asked_for_is_nothing_rendered():
+def test_zero_pictures_can_be_asked_for():
     images, labels = objects.render(0, start=1280)
     assert images.shape == (0, 3, 32, 32) and labels.shape == (0,)
 
@@ -89,14 +89,14 @@ def test_a_larger_size_shows_the_same_pictures(pictures):
     assert (shrunk - pictures[0][:20]).abs().mean() < 0.02
 
 
-def test_colours_are_those_on_record(pictures):
+def test_colours_are_the_recorded_ones(pictures):
     images, labels = pictures
     for label, name in enumerate(objects.CLASS_NAMES):
         mean = images[labels == label][:50].mean(dim=(0, 2, 3))
         assert torch.allclose(mean, torch.tensor(MEAN_COLOURS[name]), atol=1 / 255), name
 
 
-def test_a_linear_classifier_tells_the_classes_apart(pictures):
+def test_a_linear_classifier_distinguishes_the_classes(pictures):
     images, labels = pictures
     small = torch.nn.functional.avg_pool2d(images, 2).flatten(1).numpy()
     classifier = LogisticRegression(C=0.01, max_iter=500).fit(small[:1280], labels[:1280])

@@ -1,4 +1,4 @@
-"""The form of the chapters: what a reader, the book and `pytest --nbval` rely on without running anything."""
+"""The form of the chapters, on which readers, the book and `pytest --nbval` rely. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def chapter(request: pytest.FixtureRequest) -> NotebookNode:
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook as it is: `nbformat.read` would silently repair what these tests look for."""
+    """The notebook as it is stored, because `nbformat.read` would silently repair what these tests look for."""
     return nbformat.v4.reads(path.read_text())
 
 
@@ -94,7 +94,7 @@ def test_stores_neither_error_nor_stderr(chapter: NotebookNode) -> None:
 
 
 def test_no_cell_ends_in_a_semicolon(chapter: NotebookNode) -> None:
-    """nbval executes such a cell as if the semicolon were not there, and then sees an output that is not stored."""
+    """nbval executes such a cell as if it had no semicolon, and then finds an output that is not stored."""
     assert [cell.source for cell in code_cells(chapter) if cell.source.rstrip().endswith(";")] == []
 
 
@@ -106,13 +106,13 @@ def test_cells_are_short(chapter: NotebookNode) -> None:
 
 
 def passages(notebook: NotebookNode) -> list[str]:
-    """The prose, cut wherever a code cell, a heading or a new box gives the reader a rest."""
+    """The prose, split at each code cell, heading or new box."""
     marks = [cell.source if cell.cell_type == "markdown" else "# code" for cell in notebook.cells]
     return re.split(r"^(?:#+ |```\{admonition\}).*$", "\n\n".join(marks), flags=re.MULTILINE)
 
 
 def words(passage: str) -> int:
-    """Words that are read as a sentence: no displayed formula, no table, no directive."""
+    """The words of sentences, without displayed formulas, tables and directives."""
     lines = DISPLAY_MATH.sub("", passage).splitlines()
     return sum(len(line.split()) for line in lines if not line.lstrip().startswith(("|", "```", ":", "<")))
 
@@ -184,7 +184,7 @@ def printed(cell: NotebookNode) -> str:
 
 
 def test_every_exercise_is_open_and_every_solution_passes(chapter: NotebookNode) -> None:
-    """One verdict each, in turn: of the cell that waits for the reader, then of the folded solution."""
+    """Each exercise has two verdicts: first of the open cell, then of the folded solution."""
     verdicts = [line for cell in code_cells(chapter) for line in printed(cell).splitlines()]
     verdicts = [line for line in verdicts if line.startswith(("… Not answered", "✓ Correct.", "✗"))]
     exercises = EXERCISE.findall(prose(chapter))
@@ -217,7 +217,7 @@ def test_every_figure_is_referred_to() -> None:
 
 @pytest.fixture
 def measured(chapter: NotebookNode, request: pytest.FixtureRequest) -> dict:
-    """What `notebooks.measure` has recorded of the chapter."""
+    """The record of the chapter by `notebooks.measure`."""
     return json.loads(RECORD.read_text())["chapters"][request.node.callspec.params["chapter"].stem]
 
 
@@ -244,7 +244,7 @@ def test_all_chapters_together_stay_within_their_budget() -> None:
 
 
 def claimed(notebook: NotebookNode) -> list[str]:
-    """What the chapter's claims have printed, in order: the other lines with a tick are the verdicts of exercises."""
+    """The printed lines of the chapter's claims, in order. Other lines with a tick are verdicts of exercises."""
     lines = [line for cell in code_cells(notebook) for line in printed(cell).splitlines()]
     return [line for line in lines if line.startswith("✓ ") and line != "✓ Correct."]
 
@@ -261,7 +261,7 @@ def test_every_claim_was_measured_and_held(chapter: NotebookNode, measured: dict
 
 
 def holds(claim: dict, value: float, reference: float) -> bool:
-    """Whether the recorded numbers bear the claim out; those of earlier records have three digits."""
+    """Whether the recorded numbers agree with the claim. Numbers of old records have three digits."""
     if claim["sign"] == "=":
         return abs(value - reference) <= 1.01 * claim["tolerance"] + 0.01 * abs(reference)
     return value <= reference if claim["sign"] == "≤" else value >= reference

@@ -17,7 +17,7 @@ from pages import banners
     ids=["hero", "photographs"],
 )
 def test_a_banner_is_what_the_script_draws(name: str, draw: Callable[[], Image.Image]):
-    """But for a little: another processor rounds in another way."""
+    """Small differences are allowed, because processors round differently."""
     with Image.open(banners.STATIC / name) as stored:
         old, new = (np.asarray(picture.convert("RGB")).astype(int) for picture in (stored, draw()))
     assert old.shape == new.shape and np.abs(old - new).mean() < 2, "run `python -m pages.banners`"

@@ -1,4 +1,4 @@
-"""The gallery shows what every recorded run has left, and nothing else."""
+"""The gallery shows the records of every run, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="module")
 def made(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the page has been made anew."""
+    """A folder in which the page has been written again."""
     folder = tmp_path_factory.mktemp("book")
     gallery.write(sources, folder / "gallery.md", folder / "pictures")
     return folder
@@ -35,7 +35,7 @@ def test_the_page_is_what_the_records_make(made: Path) -> None:
 
 
 def test_the_figures_are_what_the_records_make(made: Path) -> None:
-    """But for a little: another version of Matplotlib may draw letters in another way."""
+    """Small differences are allowed, because versions of Matplotlib draw letters differently."""
     drawn, stored = sorted((made / "pictures").iterdir()), sorted(gallery.PICTURES.iterdir())
     assert [path.name for path in drawn] == [path.name for path in stored], "run `make results`"
     for new, old in zip(drawn, stored, strict=True):
@@ -59,7 +59,7 @@ def test_every_picture_is_there_and_described() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_what_has_no_record_is_left_out(tmp_path: Path) -> None:
+def test_a_part_without_a_record_is_left_out(tmp_path: Path) -> None:
     shutil.copytree(gallery.SHIPPED / "faces32", tmp_path / "shipped" / "faces32")
     for name in ("codes.safetensors", "interpolations.webp", "training.webp"):
         (tmp_path / "shipped" / "faces32" / name).unlink()
@@ -80,7 +80,7 @@ def test_an_autoencoder_has_codes_without_widths() -> None:
 
 
 def captions(page: str, part: str) -> list[str]:
-    """The captions of the figures whose names end so."""
+    """The captions of the figures whose names have this ending."""
     return re.findall(rf"^:name: fig-gallery-\S+-{part}\n(?::.*\n)*\n(.*)$", page, re.MULTILINE)
 
 
@@ -93,7 +93,7 @@ def test_a_command_makes_what_its_picture_shows() -> None:
     assert found and all("sharpened" in caption and "--plain" not in caption for caption in found)
 
 
-def test_sharpened_samples_are_beside_the_plain_ones_where_they_are(sources: Sources, tmp_path: Path) -> None:
+def test_sharpened_samples_are_beside_the_plain_ones_if_they_are_recorded(sources: Sources, tmp_path: Path) -> None:
     run = sources.run("celeba64")
     assert [picture for picture, *_ in gallery.grids(run)][-2:] == ["samples.webp", "samples-sharpened.webp"]
     *_, (_, _, plain), (_, what, sharp) = gallery.grids(run)

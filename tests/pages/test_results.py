@@ -1,4 +1,4 @@
-"""The page of results is what the records say, says what is not recorded, and claims nothing that they do not show."""
+"""The page of results agrees with the records, lists the missing ones, and claims nothing that they do not show."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="module")
 def made(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the page has been made anew."""
+    """A folder in which the page has been written again."""
     folder = tmp_path_factory.mktemp("book")
     results.write(sources, folder / "results.md", folder / "pictures")
     return folder
@@ -49,8 +49,8 @@ def directives(kind: str) -> list[str]:
     return re.findall(rf"^:::{{{kind}}} .*?^:::$", results.PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def one_blank(text: str) -> str:
-    """The text with one blank where a table has several to align its columns."""
+def one_space(text: str) -> str:
+    """The text with one space where a table has several to align its columns."""
     return re.sub(" +", " ", text)
 
 
@@ -69,7 +69,7 @@ def test_the_page_is_what_the_records_make(made: Path):
 
 
 def test_the_pictures_are_what_the_records_make(made: Path):
-    """But for a little: another version of Matplotlib may draw letters in another way."""
+    """Small differences are allowed, because versions of Matplotlib draw letters differently."""
     drawn, stored = sorted((made / "pictures").iterdir()), sorted(results.PICTURES.iterdir())
     assert [path.name for path in drawn] == [path.name for path in stored], "run `make results`"
     for new, old in zip(drawn, stored, strict=True):
@@ -87,7 +87,7 @@ def test_every_figure_has_a_picture_a_name_an_alternative_text_and_a_caption():
         assert re.search(r"`(vaelib|python) ", caption), caption
 
 
-def test_every_table_has_a_name_and_a_caption_that_tells_how_to_repeat_it():
+def test_every_table_has_a_name_and_a_caption_that_says_how_to_repeat_it():
     tables = directives("table")
     assert len(tables) > 5
     for table in tables:
@@ -200,10 +200,10 @@ def test_a_run_without_weights_is_called_by_its_folder(shipped: Path, sources: S
     assert read_sources(shipped, shipped).run("celeba64").place == "runs/celeba64"
 
 
-# Records that are not there, are of another form, or are damaged
+# Records that are missing, in another form, or damaged
 
 
-def test_without_any_record_the_page_says_what_is_not_there(tmp_path: Path):
+def test_without_any_record_the_page_lists_what_is_missing(tmp_path: Path):
     results.write(read_sources(tmp_path, tmp_path), tmp_path / "results.md", tmp_path / "pictures")
     page = (tmp_path / "results.md").read_text()
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == ["What is not here"]
@@ -218,7 +218,7 @@ def test_a_run_that_was_not_evaluated_is_shown_without_metrics(shipped: Path, tm
     page = (tmp_path / "results.md").read_text()
     for name in ("celeba64", "cifar10"):
         assert f"- The evaluation of `{name}` is not recorded: give `vaelib evaluate {name}`." in page
-        assert f"[`{name}`](gallery-{name})" in page and f"| `{name}` |" not in one_blank(page)
+        assert f"[`{name}`](gallery-{name})" in page and f"| `{name}` |" not in one_space(page)
     assert "## Four ways to sample" not in page and "## In brief" not in page
 
 
@@ -289,7 +289,7 @@ THROUGHPUT = {
 
 
 def test_throughput_is_a_table_with_its_command():
-    table = one_blank(benchmarks.throughput_table("throughput-cpu", THROUGHPUT))
+    table = one_space(benchmarks.throughput_table("throughput-cpu", THROUGHPUT))
     assert "| vaelib | 1,230 | | | bfloat16 | | |" in table
     assert "| pythae | 617 | 2 (1.9–2.12) | 1,500 | float32 | 45.7 % | 10 % |" in table
     assert "2 threads of a CPU (Abacus); torch 9.8" in table
@@ -298,7 +298,7 @@ def test_throughput_is_a_table_with_its_command():
 
 
 def measured_before(device: str, median: float, **record: object) -> dict:
-    """A record that an earlier form of the benchmark made: it says little but how fast vaelib and a plain loop are."""
+    """A record of an earlier form of the benchmark, with little more than the speed of vaelib and of a plain loop."""
     loop = {"images_per_second": 634, "ratio_of_vaelib": {"min": 1.72, "median": median, "max": 2.16}}
     return {
         "experiment": "celeba64",
@@ -310,15 +310,15 @@ def measured_before(device: str, median: float, **record: object) -> dict:
     } | record
 
 
-def test_a_record_of_throughput_that_says_little_is_shown():
+def test_a_short_record_of_throughput_is_shown():
     record = measured_before("an abacus", 1.91, origin="Measured by an earlier form of `benchmarks/throughput.py`.")
-    table = one_blank(benchmarks.throughput_table("throughput-cpu", record))
+    table = one_space(benchmarks.throughput_table("throughput-cpu", record))
     assert "| images in memory | 634 | 1.91 (1.72–2.16) |" in table and "rounds; an abacus. Measured" in table
     assert "Measured by an earlier form of `benchmarks/throughput.py`." in table and "Repeat it" not in table
     assert "peak MB" not in table and "precision" not in table
 
 
-def test_a_gpu_on_which_nothing_is_gained_is_named():
+def test_a_gpu_on_which_vaelib_is_not_faster_is_named():
     slower, faster = (measured_before("NVIDIA X1", median) for median in (0.9, 1.1))
     (said,) = benchmarks.gains_nothing({"a": slower, "b": THROUGHPUT})
     assert said.startswith("On the X1 vaelib gains nothing over *images in memory*")
@@ -327,7 +327,7 @@ def test_a_gpu_on_which_nothing_is_gained_is_named():
 
 
 def run_of(variant: str, seed: int, distance: float, **more: object) -> dict:
-    """A run as benchmarks/ablation.py and benchmarks/pythae_quality.py record it."""
+    """A run in the form of benchmarks/ablation.py and benchmarks/pythae_quality.py."""
     training = {
         "epochs": 3,
         "train_images": 22000,
@@ -354,7 +354,7 @@ def test_the_ablation_is_a_table_of_means_over_seeds():
     for run, kl in zip(runs, (100, 200, 300), strict=True):
         run["quality"] |= {"kl": kl, "bits_per_dim": 6.0}
     runs.append(run_of("autoencoder", 0, 44.0))
-    *_, about, shown = map(one_blank, benchmarks.ablation({"runs": runs}))
+    *_, about, shown = map(one_space, benchmarks.ablation({"runs": runs}))
     assert "- *no flips*: what no flips is." in about
     assert "| recipe | 2 | 23.5 | 150 | 6.00 | 30.0 ± 0 | 60.0 ± 0 | 40.5 ± 0.5 |" in shown
     assert "| autoencoder | 1 | 23.5 | – | – | 30.0 | 60.0 | 44.0 |" in shown
@@ -362,7 +362,7 @@ def test_the_ablation_is_a_table_of_means_over_seeds():
     assert "3 epochs of 22,000 images on an abacus, torch 9.8, seeds 0, 1, 6.00 min of training together" in shown
 
 
-def test_runs_of_other_length_are_in_another_table():
+def test_runs_of_different_length_are_in_different_tables():
     longer = run_of("recipe", 0, 30.0)
     longer["training"]["epochs"] = 80
     first, second = benchmarks.ablation({"runs": [run_of("recipe", 0, 40.0), longer]})[-2:]
@@ -378,7 +378,7 @@ def test_pythae_is_shown_where_it_is_recorded(sources: Sources, tmp_path: Path):
     read = replace(read_sources(tmp_path, tmp_path), runs=sources.runs)
     assert not any("pythae" in line for line in read.missing)
     results.write(read, tmp_path / "results.md", tmp_path / "pictures")
-    page = one_blank((tmp_path / "results.md").read_text())
+    page = one_space((tmp_path / "results.md").read_text())
     assert "| pythae | 23.5 | 30.0 | 60.0 | 80.0 | 20.0 | 0.500 | 0.125 | 0.400 | 90.0 |" in page
     assert "Trained for 3 epochs only, as long as its rival, the recipe gives samples that are 0.500 times" in page
     assert "Sharpened, they are 0.125 times as far as the rival's, and 0.400 times where" in page

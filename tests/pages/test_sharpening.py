@@ -1,4 +1,4 @@
-"""What the page of results says of sharpened images is what the records say, and nothing where they are silent."""
+"""The sections of the results page on sharpened images agree with the records, and are left out without records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sources() -> Sources:
 
 
 def as_measured(run: RunRecord, scale: float = 1.0) -> RunRecord:
-    """The run with made-up metrics: its samples stand at 30 · scale, and at 10 · scale once they are sharpened."""
+    """The run with made-up metrics: its samples have a distance of 30 · scale, and of 10 · scale after sharpening."""
     metrics = {
         "mse": 0.004,
         "psnr": 24.0,
@@ -52,8 +52,8 @@ def unmeasured(run: RunRecord) -> RunRecord:
     return replace(run, evaluation={key: value for key, value in run.evaluation.items() if key != "sharpened"})
 
 
-def one_blank(text: str) -> str:
-    """The text with one blank where a table has several to align its columns."""
+def one_space(text: str) -> str:
+    """The text with one space where a table has several to align its columns."""
     return re.sub(" +", " ", text)
 
 
@@ -68,15 +68,15 @@ def run(sources: Sources) -> RunRecord:
 def test_the_table_has_every_metric_plain_and_sharpened(run: RunRecord):
     table = sharpening.sharpened_table([run], "celeba")
     row = "| 24.0 → 23.0 | 20.0 → 8.00 | 30.0 → 10.0 | 1.50 → 1.25 | 40 % → 80 % | 10 % → 10 % | 1.25 → 1.25 |"
-    assert f"| `celeba64` {row}" in one_blank(table.replace("\u00a0", " "))
-    assert "10\u00a0% →\u00a010\u00a0%" in table  # broken nowhere but before an arrow
+    assert f"| `celeba64` {row}" in one_space(table.replace("\u00a0", " "))
+    assert "10\u00a0% →\u00a010\u00a0%" in table  # lines break only before an arrow
     assert "from the best prior (mixture)" in table and "are at 0.500. Extractor: 256 features" in table
     assert "Repeat a row: `vaelib evaluate NAME`" in table
 
 
 def test_a_metric_that_was_not_measured_has_no_column(run: RunRecord):
     silent = replace(run, evaluation={key: value for key, value in run.evaluation.items() if key != "memorisation"})
-    assert "memorisation |" not in one_blank(sharpening.sharpened_table([silent], "celeba"))
+    assert "memorisation |" not in one_space(sharpening.sharpened_table([silent], "celeba"))
 
 
 def test_two_best_priors_are_both_named(run: RunRecord):
@@ -84,7 +84,7 @@ def test_two_best_priors_are_both_named(run: RunRecord):
     assert sharpening.best_prior(run.evaluation) == "N(0, I) → mixture"
 
 
-def test_the_section_tells_the_price_and_shows_the_pictures(run: RunRecord, sources: Sources, tmp_path: Path):
+def test_the_section_states_the_cost_and_shows_the_pictures(run: RunRecord, sources: Sources, tmp_path: Path):
     recipe = as_measured(sources.run("celeba64-common-recipe"))
     page = "\n".join(sharpening.section([run, recipe], run, recipe, tmp_path))
     assert "grows to 1.25 times what it was, and their PSNR falls by 1.00 dB" in page
@@ -111,7 +111,7 @@ def test_without_weights_and_pictures_the_table_is_left(run: RunRecord, tmp_path
     assert len(words) == 2 and not list(pictures.iterdir())
 
 
-def test_without_the_metrics_nothing_is_said(run: RunRecord, tmp_path: Path):
+def test_without_the_metrics_there_is_no_section(run: RunRecord, tmp_path: Path):
     silent = unmeasured(run)
     assert silent.sharpened is None
     assert sharpening.section([silent], silent, silent, tmp_path) == []
@@ -138,14 +138,14 @@ def test_other_datasets_have_the_table_alone(run: RunRecord):
 # In brief
 
 
-def test_the_samples_are_set_against_reconstructions_and_the_common_recipe(run: RunRecord):
+def test_samples_are_compared_with_reconstructions_and_the_common_recipe(run: RunRecord):
     line, other = sharpening.in_brief(run, as_measured(run, scale=4))
     assert "its best prior (mixture) are 1.25 times as far from held-out faces as its sharpened" in line
     assert "are 0.0833 times as far as the best plain samples" in other
     assert other.endswith("0.250 times as far as its best sharpened ones: sharpening helps the common recipe, too.")
 
 
-def test_what_does_not_help_is_not_said_to_help(run: RunRecord):
+def test_sharpening_that_does_not_help_is_not_said_to_help(run: RunRecord):
     recipe = as_measured(run)
     recipe.evaluation["sharpened"]["frechet"]["attributes"]["samples, gmm"] = 31.0
     assert sharpening.in_brief(run, recipe)[1].endswith("sharpening does not help the common recipe.")
@@ -156,11 +156,11 @@ def test_what_does_not_help_is_not_said_to_help(run: RunRecord):
 # Edits
 
 
-def test_sharpened_edits_are_held_against_plain_ones(run: RunRecord):
+def test_sharpened_edits_are_compared_with_plain_ones(run: RunRecord):
     said, table = edits.sharpened_edits([run])
     assert "At equal strength 2 of 2 sharpened edits succeed at least as often as the plain ones, and 2 leak" in said
     assert "less often than the best plain one in 1 of 1 cases" in said
-    assert "| model | Male |" in one_blank(table) and "| `celeba64` | 70 % (1, 0.0800) |" in one_blank(table)
+    assert "| model | Male |" in one_space(table) and "| `celeba64` | 70 % (1, 0.0800) |" in one_space(table)
 
 
 def test_an_edit_that_always_leaks_is_a_dash():
@@ -169,14 +169,14 @@ def test_an_edit_that_always_leaks_is_a_dash():
     assert edits.best_success(leaky) == 0
 
 
-# Other judges
+# Other networks
 
 
 PROTOCOL = {"dataset": "celeba", "split": "valid", "crop": "the centre", "size": 64, "images": 2000, "samples": 2000}
 
 
 def judged(**judges: dict[str, float]) -> dict:
-    """A record of benchmarks/sharpening.py: distances of reconstructions as they are, sharpened and with noise."""
+    """A record of benchmarks/sharpening.py: distances of reconstructions, plain, sharpened and with noise."""
     title = "reconstructions"
     names = ("training images", title, f"{title}, sharpened", f"{title}, noise at the same price")
     return {
@@ -194,7 +194,7 @@ def judged(**judges: dict[str, float]) -> dict:
     }
 
 
-def test_the_judges_stand_beside_each_other():
+def test_the_table_has_a_column_for_each_network():
     title, why, verdicts, table = sharpening.judges(judged(one=(0.5, 30, 10, 20), other=(0.25, 6, 5, 7)))
     assert title == "### Other judges"
     assert why.startswith(
@@ -203,14 +203,14 @@ def test_the_judges_stand_beside_each_other():
     assert "*reconstructions* goes from 30.0 to 20.0. So it is not enough to ask one judge." in why
     assert "*one*, what one is: 1 of 1 sets come nearer once they are sharpened, 1 of 1 with noise; 1 of 1 " in verdicts
     assert "*other*, what other is: 1 of 1 sets come nearer once they are sharpened, 0 of 1 with noise" in verdicts
-    rows = one_blank(table)
+    rows = one_space(table)
     assert "| | one | other |" in rows and "| reconstructions, sharpened | 20.0 | 20.0 |" in rows
     assert "in units of what training images get, 0.5, 0.25." in table and "deviation: celeba64 0.0300." in table
     assert "an abacus, torch 9.8, seed 1, 1.50 min" in table
     assert "Repeat it: `python -m benchmarks.sharpening --epochs 8 --seed 1`" in table
 
 
-def test_a_judge_that_dislikes_noise_is_not_said_to_be_pleased():
+def test_noise_that_raises_the_distance_is_not_said_to_lower_it():
     why = sharpening.judges(judged(one=(0.5, 30, 10, 40)))[1]
     assert "does not please *one*" in why and "all the same" not in why
 
@@ -229,7 +229,7 @@ def test_the_record_is_read_where_it_is(sources: Sources, tmp_path: Path):
     read = read_sources(tmp_path, tmp_path)
     assert not any("judge" in line for line in read.missing)
     results.write(replace(read, runs=sources.runs), tmp_path / "results.md", tmp_path / "pictures")
-    assert "| reconstructions | 60.0 |" in one_blank((tmp_path / "results.md").read_text())
+    assert "| reconstructions | 60.0 |" in one_space((tmp_path / "results.md").read_text())
 
 
 def test_damaged_records_are_named(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""What the chapters cost and claim: asked of their kernels, recorded seed by seed, shown on the status page."""
+"""Costs and claims of the chapters: taken from their kernels, recorded for each seed, shown on the status page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_claim_that_does_not_hold_is_the_last_one_and_is_reported(chapter: Pat
 
 @pytest.fixture
 def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Measure an outcome that is made up, and read the claims of the record then; None if nothing was recorded."""
+    """Measure a made-up outcome and return the claims of the record; None if nothing was recorded."""
     monkeypatch.setattr(measure, "RECORD", tmp_path / "chapters.json")
 
     def measure_it(seed: int, claims: list[Claim], error: str | None = None) -> tuple[bool, dict | None]:
@@ -107,24 +107,24 @@ def test_a_claim_that_does_not_hold_is_recorded_and_its_run_has_no_costs(measure
     assert recorded["claims"][1]["tolerance"] == 0.1
 
 
-def test_a_claim_that_no_seed_has_come_to_is_forgotten(measured) -> None:
+def test_a_claim_that_no_seed_has_reached_is_removed(measured) -> None:
     measured(0, [HOLDS, Claim("so does this", "≥", 5.0, 4.0, held=True)])
     _, recorded = measured(0, [Claim("it holds", "≤", 3.0, 2.0, held=False)], "ClaimError: it holds: not …")
     assert [claim["statement"] for claim in recorded["claims"]] == ["it holds"]
 
 
-def test_of_a_cell_that_raised_otherwise_nothing_is_recorded(measured) -> None:
+def test_nothing_is_recorded_if_a_cell_raised_another_error(measured) -> None:
     assert measured(0, [HOLDS], "NameError: name 'x' is not defined") == (False, None)
 
 
-def test_claims_that_are_no_longer_made_are_forgotten() -> None:
+def test_claims_that_are_no_longer_made_are_removed() -> None:
     numbers = {"values": {"0": 1.0}, "references": {"0": 2.0}, "held": {"0": True}}
     old = [{"statement": "old", "sign": "≤", **numbers}]
     assert measure.merged(old, [Claim("new", "≥", 5.0, 4.0, held=True)], "3") == [
         {"statement": "new", "sign": "≥", "values": {"3": 5.0}, "references": {"3": 4.0}, "held": {"3": True}}
     ]
     both = [*old, {"statement": "older", "sign": "≤", **numbers}]
-    assert measure.merged(both, [Claim("old", "≤", 1.0, 2.0, held=True)], "0") == old  # a whole run, and it says less
+    assert measure.merged(both, [Claim("old", "≤", 1.0, 2.0, held=True)], "0") == old  # a whole run, with fewer claims
 
 
 @pytest.mark.parametrize(

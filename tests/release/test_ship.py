@@ -1,4 +1,4 @@
-"""The script that ships: what it copies, rounds, draws and refuses, and the card that it writes."""
+"""The script that ships: what it copies, rounds, generates and refuses, and the card that it writes."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_a_flow_is_added_to_a_shipped_folder(run, tmp_path, monkeypatch):
     before = runs.load(tmp_path / "small").statistics.priors
     faces = data.Dataset(np.random.default_rng(0).integers(0, 256, (40, 3, 32, 32), np.uint8), "celeba", "train")
     monkeypatch.setattr(data, "load", lambda *_: faces)
-    monkeypatch.setattr("vaelib.flow.MATCHING_DRAWS", 64)  # how well it fits is not asked here
+    monkeypatch.setattr("vaelib.flow.MATCHING_DRAWS", 64)  # the quality of the fit is not tested here
     words = [tmp_path / "small", tmp_path / "small", "--flow-steps", 2]
     monkeypatch.setattr(sys, "argv", ["ship.py", *map(str, words)])
     ship.main()
@@ -213,7 +213,7 @@ def test_a_run_from_before_there_were_sharpeners_gets_one(run, tmp_path, monkeyp
     torch.testing.assert_close(sharpener.gains, expected, atol=0, rtol=1e-3)
 
 
-def test_what_is_too_large_is_refused(run, tmp_path, monkeypatch):
+def test_a_folder_that_is_too_large_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.setattr(ship, "MOST_IN_A_FOLDER", 1000)
     with pytest.raises(UserError, match=r"small holds 0\.\d MB, more than 0 MB: ship a smaller model"):
         ship.ship(run, tmp_path / "small")
@@ -222,7 +222,7 @@ def test_what_is_too_large_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.setattr(ship, "MOST_OF_ALL", 1000)
     with pytest.raises(UserError, match=r"all holds 0\.\d MB"):
         ship.ship(run, tmp_path / "all" / "small")
-    ship.ship(run, tmp_path / "small")  # what lies elsewhere is no part of it
+    ship.ship(run, tmp_path / "small")  # a folder outside of `shipped` does not count
 
 
 def test_the_script_ends_in_one_sentence(tmp_path):
@@ -245,7 +245,7 @@ def test_the_animation_is_a_webp_of_the_same_frames(run, tmp_path):
     assert "`training.webp` shows the epochs." in " ".join((tmp_path / "small" / "README.md").read_text().split())
 
 
-def test_the_animation_of_another_run_is_told_apart(run, tmp_path):
+def test_the_animation_of_another_run_is_named_as_such(run, tmp_path):
     images.save_gif([Image.new("RGB", (40, 20), colour) for colour in ("red", "lime")], run.path(runs.ANIMATION))
     ship.ship(run, tmp_path / "small", animation=run)
     card = " ".join((tmp_path / "small" / "README.md").read_text().split())

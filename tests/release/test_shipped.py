@@ -1,4 +1,4 @@
-"""What comes with the package loads with no data and no network, and carries what it promises."""
+"""The shipped models load without data and without a network, and their folders are complete."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_shipped_folder_has_its_card_and_its_record(folder: Path):
 
 
 @pytest.mark.parametrize("folder", [*RECORDS, classifier.SHIPPED], ids=lambda folder: folder.name)
-def test_the_figures_of_a_card_are_those_of_the_record(folder: Path):
+def test_the_metrics_of_a_card_are_those_of_the_record(folder: Path):
     write = model_card.classifier_card if folder == classifier.SHIPPED else model_card.card
     shipped, written = ModelCard.load(folder / "README.md"), ModelCard(write(Run(folder)))
     assert shipped.text == written.text
@@ -95,8 +95,8 @@ def test_the_head_of_a_card_gives_the_licence_of_the_dataset(folder: Path):
 
 
 @each_checkpoint
-def test_the_shipped_pictures_are_made_by_the_model_alone(name: str):
-    """Each is made again from what is shipped: so none of them can show an image of a dataset."""
+def test_the_shipped_pictures_are_generated_by_the_model_alone(name: str):
+    """Each can be made again from the shipped files, so none of them can show an image of a dataset."""
     run = runs.load(name)
     size = run.model.image_size
     for file, x in pictures.decoded(run, run.codes).items():
@@ -107,7 +107,7 @@ def test_the_shipped_pictures_are_made_by_the_model_alone(name: str):
 
 
 def cell_means(grid: np.ndarray, size: int, padding: int = 2) -> list[float]:
-    """The mean of each image of a grid (height, width, 3): a single image of a dataset would stand out."""
+    """The mean of each image of a grid (height, width, 3). A single image of a dataset would differ."""
     height, width, _ = grid.shape
     step = size + padding
     corners = [(top, left) for top in range(padding, height, step) for left in range(padding, width, step)]
@@ -130,7 +130,7 @@ def test_the_codes_of_the_shipped_autoencoder_lie_far_outside_of_a_standard_norm
 
 
 def test_sampling_from_a_shipped_checkpoint_imports_torch_and_little_else():
-    """What it takes beyond torch's own import is then a fraction of a second; no data are there, and no network."""
+    """Beyond torch's own import it then takes a fraction of a second. There are no data and no network."""
     code = "import socket; socket.socket.connect = None\n"
     code += "from vaelib import runs; print(runs.load('celeba64').model.sample(36).shape)\n"
     code += "import sys; print(*{name.split('.')[0] for name in sys.modules})"

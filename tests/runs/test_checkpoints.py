@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back bit for bit, and no file can do harm or cost memory by what it claims."""
+"""Checkpoints: a saved model is loaded bit for bit, and no file can do harm or claim a size that fills the memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHAPE = {"image_size": 32, "latent_dim": 5, "channels": [4, 8]}
 
 
 def trained(kind=VAE, seed=0, **changes):
-    """A model whose batch statistics are no longer those it started with."""
+    """A model whose batch statistics have changed since it was built."""
     torch.manual_seed(seed)
     model = kind(**SHAPE | changes).to(memory_format=torch.channels_last)
     model.reconstruct(torch.rand(4, 3, model.image_size, model.image_size))
@@ -95,7 +95,7 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     assert (tmp_path / runs.MODEL).stat().st_mode & 0o777 == 0o644
 
 
-def test_new_weights_take_away_what_described_the_old_ones(run):
+def test_new_weights_remove_the_files_that_described_the_old_ones(run):
     runs.Run(run).write_statistics(statistics())
     runs.Run(run).write_codes(codes())
     runs.Run(run).write_model(trained(seed=1))
@@ -154,7 +154,7 @@ def test_a_header_that_cannot_be_read_is_refused(run):
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
-    """A place of shipped things: a checkpoint, a record without weights, and another model that is no checkpoint."""
+    """A folder like `shipped`: a checkpoint, a record without weights, and another model that is no checkpoint."""
     for name in ("whole", "record", "other"):
         (tmp_path / "shipped" / name).mkdir(parents=True)
     for name in ("whole", "record"):
@@ -176,7 +176,7 @@ def test_a_record_without_weights_says_how_to_make_them(shipped):
         runs.load("record")
 
 
-def test_what_is_no_checkpoint_is_not_offered(shipped):
+def test_a_folder_that_is_no_checkpoint_is_not_offered(shipped):
     with pytest.raises(UserError, match=r"no run or shipped checkpoint 'other': choose one of whole\.$"):
         runs.load("other").model
 
@@ -415,7 +415,7 @@ def test_a_prior_by_its_name():
         ("mean", None, "mean"),
     ],
 )
-def test_a_flow_that_is_none_is_refused(run, part, change, fault):
+def test_an_invalid_flow_is_refused(run, part, change, fault):
     runs.Run(run).write_statistics(with_flow())
     path = run / runs.STATISTICS
     tensors = {key: value.clone() for key, value in read_tensors(path)[0].items()}
@@ -449,7 +449,7 @@ def test_incomplete_statistics_are_refused(run, lost):
 
 
 @pytest.mark.parametrize("name", ["gmm.covariances", "gaussian.covariance"])
-def test_a_covariance_that_is_none_is_refused(run, name):
+def test_an_invalid_covariance_is_refused(run, name):
     runs.Run(run).write_statistics(statistics())
     path = run / runs.STATISTICS
     tensors, _ = read_tensors(path)
@@ -459,7 +459,7 @@ def test_a_covariance_that_is_none_is_refused(run, name):
 
 
 @pytest.mark.parametrize("change", [torch.neg, torch.zeros_like, lambda weights: weights - 0.6])
-def test_weights_of_no_mixture_are_refused(run, change):
+def test_invalid_weights_of_a_mixture_are_refused(run, change):
     runs.Run(run).write_statistics(statistics())
     path = run / runs.STATISTICS
     tensors, _ = read_tensors(path)
@@ -468,7 +468,7 @@ def test_weights_of_no_mixture_are_refused(run, change):
         runs.load(run).statistics
 
 
-def test_a_mixture_of_nothing_is_refused(run):
+def test_a_mixture_without_components_is_refused(run):
     runs.Run(run).write_statistics(statistics())
     path = run / runs.STATISTICS
     tensors, _ = read_tensors(path)
@@ -623,7 +623,7 @@ def test_missing_codes_are_explained(run):
 
 
 def optimized(seed=0, **changes):
-    """A training after three steps of Adam, as far as a file of it goes, in the memory format of training."""
+    """The parts of a training run that a file holds, after three steps of Adam, in the memory format of training."""
     model = trained(seed=seed, **changes).train()
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     for step in range(3):
@@ -695,9 +695,9 @@ def test_resuming_a_truncated_file_is_refused(tmp_path):
 
 @contextmanager
 def small_disk():
-    """No file may grow beyond 4 kB: the kernel refuses the rest of a longer one, as it does on a full disk.
+    """No file may grow beyond 4 kB. The kernel refuses the rest of a longer one, as it does on a full disk.
 
-    Only for a moment, since the limit holds for all files of the process: pytest's own log may be one.
+    The limit is short, because it holds for all files of the process, including pytest's own log.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))

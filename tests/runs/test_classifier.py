@@ -1,4 +1,4 @@
-"""The attribute network: what it learns, how it is stored, and the one that comes with the package."""
+"""The attribute classifier: what it learns, how it is stored, and the one that is shipped."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_it_learns_what_can_be_seen(fitted):
     assert not network.training
 
 
-def test_its_history_tells_the_accuracy_of_the_network_it_leaves(fitted):
+def test_its_history_ends_in_the_accuracy_of_the_returned_network(fitted):
     network, history = fitted
     accuracy = train_classifier.accuracies(network, coloured(100, 1)).mean().item()
     assert history["valid_accuracy"].iloc[-1] == pytest.approx(accuracy)
@@ -89,7 +89,7 @@ def test_probabilities_and_features_have_a_row_an_image(fitted):
         torch.testing.assert_close(said, torch.sigmoid(network.head(seen)))
 
 
-def test_large_images_are_judged_by_what_is_left_at_the_size_it_knows(fitted):
+def test_large_images_are_first_resized_to_the_size_that_it_was_trained_on(fitted):
     network, _ = fitted
     x = torch.rand(4, 3, 1, 1).expand(4, 3, 16, 16)
     large = x[..., :1, :1].expand(4, 3, 40, 40)
@@ -106,7 +106,7 @@ def test_small_images_are_refused(fitted):
         classifier.features(fitted[0], torch.rand(2, 3, 8, 8))
 
 
-def test_what_is_loaded_says_what_the_saved_network_said(fitted, tmp_path):
+def test_a_loaded_network_answers_like_the_saved_one(fitted, tmp_path):
     network, _ = fitted
     train_classifier.save(tmp_path, network)
     loaded = classifier.load(tmp_path)
@@ -157,7 +157,7 @@ def test_the_shipped_network_comes_with_its_record():
     assert f"{100 * evaluation['mean_accuracy']:.1f} % of the labels" in card
 
 
-def test_the_shipped_network_meets_the_labels_of_real_faces():
+def test_the_shipped_network_is_accurate_on_real_faces():
     if not Path(os.environ.get("VAELIB_DATA", "/nowhere"), "prepared", "celeba-64").is_dir():
         pytest.skip("VAELIB_DATA names no folder with CelebA prepared at 64 pixels")
     valid = data.load("celeba", 64, "valid").subset(500)

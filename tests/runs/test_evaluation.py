@@ -1,4 +1,4 @@
-"""The evaluation of a model: its figures on data where they can be known, what it leaves out and why, its table."""
+"""The evaluation of a model: its metrics where they are known, what it leaves out and why, its table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def noise(seed=0):
 
 
 def dataset(n, size=32, seed=0, name="mine", names=FACES, split="valid"):
-    """Noise around a grey of its own for each image; labels by chance."""
+    """Images of noise, each around its own grey level, with random labels."""
     rng = np.random.default_rng(seed)
     greys = rng.integers(30, 200, (n, 3, 1, 1))
     images = (greys + rng.integers(0, 55, (n, 3, size, size))).astype(np.uint8)
@@ -39,7 +39,7 @@ def dataset(n, size=32, seed=0, name="mine", names=FACES, split="valid"):
 
 
 def statistics(model, names=FACES, seed=0):
-    """What is fitted to codes, here to some from N(0, I)."""
+    """Statistics fitted to codes from N(0, I)."""
     mu = torch.randn(200, model.latent_dim, generator=noise(seed))
     fitted = {"gaussian": Gaussian().fit(mu), "gmm": GaussianMixture(2).fit(mu)}
     fitted["flow"] = Flow(3, width=8, blocks=1).fit(mu)
@@ -63,19 +63,19 @@ def of_a_vae() -> dict:
 
 @pytest.fixture(scope="module")
 def of_faces() -> dict:
-    """Of a model of 64 pixels, under the shipped judge."""
+    """The evaluation of a model of 64 pixels by the shipped attribute classifier."""
     model = small(size=64)
     return evaluation.evaluate(model, dataset(90, 64, 1), dataset(40, 64), statistics(model))
 
 
-def test_the_setting_is_stated(of_a_vae):
+def test_the_protocol_is_stated(of_a_vae):
     expected = {"dataset": "mine", "split": "valid", "size": 32, "images": 40, "samples": 40, "seed": 0}
     assert {key: of_a_vae[key] for key in expected} == expected
     assert of_a_vae["crop"] == "the largest centred square"
     assert evaluation.protocol(dataset(5, name="celeba"))["crop"] == "the largest centred square"  # a folder's name
 
 
-def test_the_likelihood_figures_agree_with_their_definitions(of_a_vae):
+def test_the_likelihood_metrics_agree_with_their_definitions(of_a_vae):
     model, held_out = small(), dataset(40)
     x = data.all_images(held_out)
     with torch.no_grad():
@@ -108,7 +108,7 @@ def test_every_prior_has_its_distance_and_the_best_is_named(of_a_vae):
     assert best in of_a_vae["precision_recall"]["precision"] and best in of_a_vae["memorisation"]["ratio"]
 
 
-def test_what_is_painted_is_judged_once_more_when_it_is_sharpened(of_a_vae):
+def test_decoded_images_are_measured_once_more_after_sharpening(of_a_vae):
     model, held_out = small(), dataset(40)
     known, sharpened = statistics(model), of_a_vae["sharpened"]
     x, x_hat = data.all_images(held_out), known.sharpener(latent.reconstruct_all(model, held_out))
@@ -122,20 +122,20 @@ def test_what_is_painted_is_judged_once_more_when_it_is_sharpened(of_a_vae):
         assert (distance == of_a_vae["frechet"]["pixels"][title]) == (title == "training images")
 
 
-def test_a_run_from_before_there_were_sharpeners_is_judged_as_it_is(of_a_vae):
+def test_an_old_run_without_a_sharpener_is_measured_without_one(of_a_vae):
     model = small()
     known = statistics(model)
     known.sharpener = None
-    figures = evaluation.evaluate(model, dataset(90, seed=1), dataset(40), known)
-    assert figures == {key: value for key, value in of_a_vae.items() if key != "sharpened"}
+    results = evaluation.evaluate(model, dataset(90, seed=1), dataset(40), known)
+    assert results == {key: value for key, value in of_a_vae.items() if key != "sharpened"}
 
 
-def test_edits_of_faces_are_judged_sharpened_too(of_faces):
+def test_edits_of_faces_are_measured_sharpened_too(of_faces):
     assert list(of_faces["sharpened"]["edits"]) == list(of_faces["edits"])
     assert of_faces["sharpened"]["edits"] != of_faces["edits"]
 
 
-def test_small_images_are_seen_in_pixels_alone(of_a_vae):
+def test_small_images_are_measured_in_pixels_alone(of_a_vae):
     assert list(of_a_vae["features"]) == ["pixels"] and of_a_vae["precision_recall"]["features"] == "pixels"
     assert of_a_vae["features"]["pixels"].startswith("64 principal components")
     assert "edits" not in of_a_vae
@@ -143,7 +143,7 @@ def test_small_images_are_seen_in_pixels_alone(of_a_vae):
     assert set(of_a_vae["not_computed"]) == {"attributes", "edits", "inception"}
 
 
-def test_faces_are_seen_by_the_judge(of_faces):
+def test_faces_are_measured_by_the_attribute_classifier(of_faces):
     assert list(of_faces["features"]) == list(of_faces["frechet"]) == ["attributes", "pixels"]
     assert "attributes64" in of_faces["features"]["attributes"]
     assert of_faces["precision_recall"]["features"] == of_faces["memorisation"]["features"] == "attributes"
@@ -153,43 +153,43 @@ def test_faces_are_seen_by_the_judge(of_faces):
         assert 0 <= edit["judge_accuracy"] <= 1
 
 
-def test_large_images_are_resized_for_the_judge():
+def test_large_images_are_resized_for_the_attribute_classifier():
     model = small(size=128)
-    figures = evaluation.evaluate(model, dataset(10, 128, 1), dataset(6, 128), statistics(model))
-    assert figures["size"] == 128 and "attributes" in figures["frechet"]
+    results = evaluation.evaluate(model, dataset(10, 128, 1), dataset(6, 128), statistics(model))
+    assert results["size"] == 128 and "attributes" in results["frechet"]
 
 
 def test_an_autoencoder_has_no_likelihood():
     model = small(AutoEncoder)
-    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
-    assert not {"nll", "kl", "elbo", "iwae_bound", "active_units"} & set(figures)
-    assert {"mse", "frechet", "memorisation"} <= set(figures)
-    assert "likelihood" not in report.evaluation(figures)
+    results = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
+    assert not {"nll", "kl", "elbo", "iwae_bound", "active_units"} & set(results)
+    assert {"mse", "frechet", "memorisation"} <= set(results)
+    assert "likelihood" not in report.evaluation(results)
 
 
 def test_without_attributes_there_is_nothing_to_edit():
     model = small(size=64)
     plain = dataset(20, 64, names=[])
-    figures = evaluation.evaluate(model, dataset(30, 64, 1, names=[]), plain, statistics(model, []))
-    assert figures["edits"] == {} and "no direction of Smiling" in figures["not_computed"]["edits"]
+    results = evaluation.evaluate(model, dataset(30, 64, 1, names=[]), plain, statistics(model, []))
+    assert results["edits"] == {} and "no direction of Smiling" in results["not_computed"]["edits"]
 
 
 def test_codes_and_labels_are_found_once_for_all_edits(monkeypatch):
     encoded, judged = [], []
-    encode, accuracies = edits.encode_dataset, edits.judge_accuracies
+    encode, accuracies = edits.encode_dataset, edits.classifier_accuracies
     monkeypatch.setattr(edits, "encode_dataset", lambda *args: encoded.append(1) or encode(*args))
-    monkeypatch.setattr(edits, "judge_accuracies", lambda *args: judged.append(1) or accuracies(*args))
+    monkeypatch.setattr(edits, "classifier_accuracies", lambda *args: judged.append(1) or accuracies(*args))
     model = small(AutoEncoder, size=64)  # which has no likelihood that needs codes
     for names in (FACES, []):
-        figures = evaluation.evaluate(model, dataset(30, 64, 1), dataset(20, 64), statistics(model, names))
-        assert bool(figures["edits"]) == bool(figures["sharpened"]["edits"]) == bool(names)
+        results = evaluation.evaluate(model, dataset(30, 64, 1), dataset(20, 64), statistics(model, names))
+        assert bool(results["edits"]) == bool(results["sharpened"]["edits"]) == bool(names)
     assert (len(encoded), len(judged)) == (1, 1)  # none without a direction to edit along
-    assert {"edits", "sharpened edits"} <= set(figures["not_computed"])
+    assert {"edits", "sharpened edits"} <= set(results["not_computed"])
 
 
-def test_without_labels_the_judge_is_not_asked(monkeypatch):
+def test_without_labels_the_attribute_classifier_has_no_accuracy(monkeypatch):
     monkeypatch.setattr(classifier, "probabilities", None)
-    assert edits.judge_accuracies(classifier.load(), dataset(5, 64, names=["Dog"])) == {}
+    assert edits.classifier_accuracies(classifier.load(), dataset(5, 64, names=["Dog"])) == {}
 
 
 def test_labels_are_compared_by_their_names():
@@ -198,16 +198,16 @@ def test_labels_are_compared_by_their_names():
     said = classifier.probabilities(judge, data.all_images(ds)) > 0.5
     ds.attributes[:, 1] = said[:, judge.attribute_names.index("Young")]
     ds.attributes[:, 2] = ~said[:, judge.attribute_names.index("Bald")]
-    assert edits.judge_accuracies(judge, ds) == {"Young": 1, "Bald": 0}
+    assert edits.classifier_accuracies(judge, ds) == {"Young": 1, "Bald": 0}
 
 
 def test_of_many_images_the_first_are_taken(monkeypatch):
     monkeypatch.setattr(evaluation, "MOST_IMAGES", 10)
     model = small()
-    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
-    assert figures["images"] == figures["samples"] == figures["iwae_images"] == 10
-    assert figures["memorisation"]["training_images"] == 30  # a copy may be of any of them
-    assert figures["features"]["pixels"].startswith("10 principal components")
+    results = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model))
+    assert results["images"] == results["samples"] == results["iwae_images"] == 10
+    assert results["memorisation"]["training_images"] == 30  # a copy may be of any of them
+    assert results["features"]["pixels"].startswith("10 principal components")
 
 
 @pytest.mark.parametrize(("train", "held_out"), [(20, 3), (3, 20)])
@@ -217,10 +217,10 @@ def test_too_few_images_are_refused(train, held_out):
         evaluation.evaluate(model, dataset(train), dataset(held_out), statistics(model))
 
 
-def test_another_data_set_cannot_have_been_memorised():
+def test_another_dataset_cannot_have_been_memorised():
     model = small()
-    figures = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model), trained_on=False)
-    assert "memorisation" not in figures and "not trained on" in figures["not_computed"]["memorisation"]
+    results = evaluation.evaluate(model, dataset(30, seed=1), dataset(20), statistics(model), trained_on=False)
+    assert "memorisation" not in results and "not trained on" in results["not_computed"]["memorisation"]
 
 
 def test_an_evaluation_can_be_repeated_and_stored(of_a_vae):
@@ -229,17 +229,17 @@ def test_an_evaluation_can_be_repeated_and_stored(of_a_vae):
     assert json.loads(json.dumps(again, allow_nan=False)) == again == of_a_vae
 
 
-def test_the_record_of_an_experiment_tells_its_distances(of_a_vae, of_faces, monkeypatch, tmp_path):
+def test_the_record_of_an_experiment_shows_its_distances(of_a_vae, of_faces, monkeypatch, tmp_path):
     monkeypatch.setattr("vaelib.runs.run.SHIPPED", tmp_path)
     (tmp_path / "faces64").mkdir()
     training = {"epochs": 3, "seconds": 2.5, "hardware": "an abacus"}
-    for figures, features in ((of_a_vae, "pixels"), (of_faces, "attributes")):
-        record = json.dumps({"training": training, "evaluation": figures})
+    for results, features in ((of_a_vae, "pixels"), (of_faces, "attributes")):
+        record = json.dumps({"training": training, "evaluation": results})
         (tmp_path / "faces64" / "metrics.json").write_text(record)
         told = report.experiment("faces64").splitlines()[3]
-        assert figures["features"][features] in told and "40 held-out images" in told
+        assert results["features"][features] in told and "40 held-out images" in told
         plain, sharpened = told.split("; sharpened: ")
-        for part, judged in ((plain, figures), (sharpened, figures["sharpened"])):
+        for part, judged in ((plain, results), (sharpened, results["sharpened"])):
             assert f"samples from gmm {judged['frechet'][features]['samples, gmm']:.3g}" in part
 
 
@@ -262,8 +262,8 @@ def test_without_new_images_among_the_held_out_ones_there_is_no_ratio():
     same = torch.randn(20, 4, generator=noise())
     sets = {evaluation.HELD_OUT: same, evaluation.RECONSTRUCTIONS: same, "samples, normal": same + 1}
     # Distances in integers, so that copies lie at exactly 0.
-    figures = evaluation.memorisation_metrics("x", {k: v.round() for k, v in sets.items()}, same.round(), "normal")
-    assert figures["ratio"] == {"reconstructions": None, "samples, normal": None}
+    results = evaluation.memorisation_metrics("x", {k: v.round() for k, v in sets.items()}, same.round(), "normal")
+    assert results["ratio"] == {"reconstructions": None, "samples, normal": None}
 
 
 def test_the_best_prior_is_that_of_the_first_features():
@@ -274,10 +274,10 @@ def test_the_best_prior_is_that_of_the_first_features():
         "attributes": rest | {"samples, normal": far, "samples, gmm": near},
         "pixels": rest | {"samples, normal": near, "samples, gmm": far},
     }
-    figures = evaluation.distance_metrics(features)
-    assert figures["best_prior"] == "gmm" and figures["precision_recall"]["features"] == "attributes"
-    assert figures["frechet"]["pixels"]["samples, gmm"] == pytest.approx(3 * 25, rel=1e-4)
-    assert figures["precision_recall"]["recall"]["reconstructions"] == 1
+    results = evaluation.distance_metrics(features)
+    assert results["best_prior"] == "gmm" and results["precision_recall"]["features"] == "attributes"
+    assert results["frechet"]["pixels"]["samples, gmm"] == pytest.approx(3 * 25, rel=1e-4)
+    assert results["precision_recall"]["recall"]["reconstructions"] == 1
 
 
 # Inception
@@ -285,7 +285,7 @@ def test_the_best_prior_is_that_of_the_first_features():
 
 @pytest.fixture
 def torchmetrics(monkeypatch, tmp_path):
-    """A stand-in for torchmetrics whose network averages the colours; its weights are in the cache."""
+    """A stand-in for torchmetrics whose network averages the colours. Its weights are in the cache."""
     fid = types.ModuleType("torchmetrics.image.fid")
 
     class Distance:
@@ -315,18 +315,18 @@ def evaluated_with_inception() -> dict:
     return evaluation.evaluate(model, dataset(20, seed=1), dataset(10), statistics(model), with_inception=True)
 
 
-def test_inception_is_one_more_way_to_look(torchmetrics):
-    figures = evaluated_with_inception()
-    assert "torchmetrics 1.2.3" in figures["features"]["inception"] and "inception" not in figures["not_computed"]
-    assert list(figures["frechet"]["inception"]) == list(figures["frechet"]["pixels"])
-    assert figures["frechet"]["inception"]["training images"] > 0
+def test_inception_gives_one_more_distance(torchmetrics):
+    results = evaluated_with_inception()
+    assert "torchmetrics 1.2.3" in results["features"]["inception"] and "inception" not in results["not_computed"]
+    assert list(results["frechet"]["inception"]) == list(results["frechet"]["pixels"])
+    assert results["frechet"]["inception"]["training images"] > 0
 
 
 def test_without_torchmetrics_the_record_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchmetrics", None)  # as if it were not installed
-    figures = evaluated_with_inception()
-    assert "pip install" in figures["not_computed"]["inception"] and "inception" not in figures["frechet"]
-    assert "not computed: inception: torchmetrics is not installed" in report.evaluation(figures)
+    results = evaluated_with_inception()
+    assert "pip install" in results["not_computed"]["inception"] and "inception" not in results["frechet"]
+    assert "not computed: inception: torchmetrics is not installed" in report.evaluation(results)
 
 
 def test_without_weights_and_network_the_record_says_so(torchmetrics, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Experiment files: every one of the project builds, overrides keep their types, mistakes get suggestions."""
+"""Experiment files: each file builds its model, overrides keep their types, mistakes get suggestions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: what it fits to its codes once its model is trained, where it computes, and what stops it in a sentence."""
+"""A run: what it fits to its codes after training, where it computes, and which mistakes end in a sentence."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ SMALL = Experiment(
 
 @pytest.fixture
 def trained(pictures, tmp_path, monkeypatch):
-    """A small run on pictures at random."""
+    """A small run on random pictures."""
     monkeypatch.setattr(train.data, "load", lambda *_: pictures)
     run = Run(tmp_path / "run")
     train.train(SMALL, run, progress=False)
@@ -79,7 +79,7 @@ def trained(pictures, tmp_path, monkeypatch):
 
 
 def on(monkeypatch, kind, processes=1):
-    """Let the processes compute on devices of this kind."""
+    """Make the processes compute on devices of this kind."""
     connected = SimpleNamespace(device=torch.device(kind), num_processes=processes, is_main_process=True)
     monkeypatch.setattr(devices, "accelerator", lambda: connected)
 

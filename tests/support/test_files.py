@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and what the disk refuses is explained in one sentence."""
+"""Files are written whole or not at all, and errors of the disk are explained in one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def path(tmp_path):
 
 
 def names(folder):
-    """All that lies in a folder, hidden files included."""
+    """The names of all files in a folder, hidden ones included."""
     return [path.name for path in folder.iterdir()]
 
 

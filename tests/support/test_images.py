@@ -1,4 +1,4 @@
-"""Pictures made of images: where each image lies in a grid, what an animation holds, which names are refused."""
+"""Pictures made of images: the place of each image in a grid, the frames of an animation, refused names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The claims of a chapter: each is checked on the run at hand, and stops the notebook when it does not hold.
+"""The claims of a chapter: each is checked with the current numbers and stops the notebook if it does not hold.
 
-Every claim is also kept as data in `made`, whether it holds or not: `notebooks/measure.py` reads them from there.
+Every claim is also stored in `made`, whether it holds or not; `notebooks/measure.py` reads it there.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ OPPOSITE = {"≤": ">", "≥": "<"}
 
 
 class ClaimError(AssertionError):
-    """A statement of the course that this run does not bear out."""
+    """A statement of the course that does not hold on this run."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That `value` is at most ("≤"), at least ("≥") or, up to `tolerance`, equal to ("=") `reference`; and if it is.
+    """The claim that `value` is at most ("≤"), at least ("≥") or within `tolerance` of ("=") `reference`.
 
-    As a string it is the line that the notebook prints, or what `ClaimError` says.
+    `held` says whether this is true. As a string the claim is the line in the notebook, or the message of `ClaimError`.
     """
 
     statement: str
@@ -26,7 +26,7 @@ class Claim:
     value: float
     reference: float
     held: bool
-    tolerance: float | None = None  # of "=" alone
+    tolerance: float | None = None  # for "=" only
 
     def __str__(self) -> str:
         if self.sign == "=":
@@ -37,21 +37,21 @@ class Claim:
         return f"✓ {self.statement} ({compared})" if self.held else f"{self.statement}: not on this run ({compared})."
 
 
-made: list[Claim] = []  # since this session began, in order
+made: list[Claim] = []  # all claims of this session, in order
 
 
 def at_most(statement: str, value: float, limit: float) -> None:
-    """Claim that `value` is at most `limit`: print it, or raise `ClaimError`."""
+    """Claim that `value` is at most `limit`: print the claim, or raise `ClaimError`."""
     _make(Claim(statement, "≤", float(value), float(limit), bool(value <= limit)))
 
 
 def at_least(statement: str, value: float, limit: float) -> None:
-    """Claim that `value` is at least `limit`: print it, or raise `ClaimError`."""
+    """Claim that `value` is at least `limit`: print the claim, or raise `ClaimError`."""
     _make(Claim(statement, "≥", float(value), float(limit), bool(value >= limit)))
 
 
 def equal(statement: str, value: float, expected: float, tolerance: float) -> None:
-    """Claim that two numbers differ by at most `tolerance`: print it, or raise `ClaimError`."""
+    """Claim that two numbers differ by at most `tolerance`: print the claim, or raise `ClaimError`."""
     held = bool(abs(value - expected) <= tolerance)
     _make(Claim(statement, "=", float(value), float(expected), held, tolerance))
 

@@ -1,4 +1,4 @@
-"""The figures that more than one chapter shows. Each function returns a Matplotlib figure, for the caller to show."""
+"""Figures that more than one chapter shows. Each function returns a Matplotlib figure; the caller shows it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..support.images import grid
 
 STYLE = Path(__file__).with_name("course.mplstyle")
 IMAGE_INCHES = 0.78  # the side of one image in a row of images
-LABEL_INCHES = 1.25  # the room for the rows' labels
+LABEL_INCHES = 1.25  # the space for the rows' labels
 
 
 def use_style() -> None:
-    """Give every figure that follows the look of the course."""
+    """Use the course's Matplotlib style for all later figures."""
     plt.style.use(STYLE)
 
 
@@ -62,7 +62,7 @@ def show_images(ax: Axes, images: Tensor, columns: int, room: int | None = None)
 
 
 def training_curves(history: pd.DataFrame) -> Figure:
-    """nll and KL of each epoch in nats per image, on training and validation images; an autoencoder has no KL."""
+    """The nll and (for a VAE) the KL of each epoch in nats per image, on training and validation images."""
     terms = {"nll": "reconstruction (nll)"} | ({"kl": "KL divergence"} if history["train_kl"].any() else {})
     fig, axes = plt.subplots(1, len(terms), figsize=(4.2 * len(terms), 2.8), squeeze=False)
     for ax, (term, title) in zip(axes[0], terms.items(), strict=True):
@@ -75,7 +75,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
 
 
 def histograms(values: Mapping[str, Sequence[float]], xlabel: str, bins: int = 40) -> Figure:
-    """One distribution a label, over each other as outlines of equal area."""
+    """Histograms by label in one plot, as outlines of equal area."""
     fig, ax = plt.subplots(figsize=(6.4, 2.8))
     edges = np.histogram_bin_edges(np.concatenate([np.asarray(v) for v in values.values()]), bins)
     styles = ("-", "--", "-.", ":")
@@ -87,6 +87,6 @@ def histograms(values: Mapping[str, Sequence[float]], xlabel: str, bins: int = 4
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Label a logarithmic axis at these values, written out in full, and nowhere else."""
+    """Label a logarithmic axis only at these values, with numbers written out in full."""
     axis.set_ticks(values, labels=[f"{value:,g}" for value in values])
     axis.set_minor_locator(NullLocator())

@@ -1,7 +1,7 @@
 """Pictures with sliders, for JupyterLab. They need ipywidgets, which comes with the course and not with the library.
 
-A static page cannot call Python, so a chapter shows a figure of some positions of the sliders, and then the sliders,
-which `notebooks/execute.py` does not store.
+A static page cannot call Python, so a chapter first shows a figure for some positions of the sliders, and then the
+sliders themselves, which `notebooks/execute.py` does not store.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Control = tuple[float, float, float] | Sequence[str]
 def explore(draw: Callable[..., Image.Image], **controls: Control) -> VBox:
     """A picture under its controls: whenever one is moved, the picture becomes `draw(**values)`.
 
-    A control is (lowest, highest, first), for a slider, or a list of texts to choose from, the first of which is chosen
-    first. Its name is the argument of `draw`, and, with spaces for underscores, what is written beside it.
+    A control is either (lowest, highest, first) for a slider, or a list of texts to choose from, of which the first is
+    selected. Its name is the name of the argument of `draw`; with spaces for underscores it is the label.
     """
     from ipywidgets import Image as Picture
     from ipywidgets import Layout, VBox
@@ -38,7 +38,7 @@ def explore(draw: Callable[..., Image.Image], **controls: Control) -> VBox:
     for handle in handles.values():
         handle.observe(redraw, names="value")
     redraw()
-    return VBox([*handles.values(), picture], layout=Layout(align_items="flex-start"))  # else the picture is stretched
+    return VBox([*handles.values(), picture], layout=Layout(align_items="flex-start"))  # not stretched
 
 
 def _handle(name: str, control: Control) -> DOMWidget:

@@ -1,4 +1,4 @@
-"""Images to learn from: two sets that vaelib draws itself, CIFAR-10, CelebA, any folder; prepared once, then fast."""
+"""Datasets: two that vaelib renders itself, CIFAR-10, CelebA, any folder of images. Each is prepared once."""
 
 from .catalogue import NAMES, default_root, is_prepared, load, prepare
 from .dataset import Dataset

@@ -1,14 +1,15 @@
-"""The prepared cache: every image of a data set, decoded, cropped and resized once, in one memory-mapped file.
+"""The prepared cache: every image of a dataset, decoded, cropped and resized once, in one memory-mapped file.
 
 A cache is a folder `<root>/prepared/<name>-<size>/` that holds
 
     images.npy       uint8 (N, 3, size, size), the splits one after another: train, valid, test
-    attributes.npy   bool (N, A), if the set has attributes
-    factors.npy      float32 (N, F), if the set was rendered
+    attributes.npy   bool (N, A), if the dataset has attributes
+    factors.npy      float32 (N, F), if the dataset was rendered
     index.json       format, splits as [start, stop], names, source, crop, skipped files, the size of each file above
 
-It is written in `<...>.partial`, which gets its real name last, under a lock: a folder with the real name was finished.
-Its files' sizes are compared with the index whenever it is opened, because a truncated memory map kills the process.
+It is written under a lock to `<...>.partial`, which is renamed at the end, so a folder with the final name is complete.
+Whenever a cache is opened, the sizes of its files are compared with the index, because reading a truncated memory map
+kills the process.
 """
 
 from __future__ import annotations
@@ -38,12 +39,11 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 @dataclass
 class Contents:
-    """What a preparation is to write: `sum(counts.values())` planned examples, those of train, then valid, then test.
+    """The contents of a cache to be written: `sum(counts.values())` planned examples in the order train, valid, test.
 
     `batches` yields pairs in order: uint8 images (n, 3, size, size), and the n planned rows that they belong to. A row
-    that is not among them could not be decoded: `skipped` names it by then. `attributes` and `factors` have
-    a line for each planned row and are read after the last batch. `facts` go into index.json; `notes` are told to the
-    person at the keyboard.
+    that is not yielded could not be decoded; `skipped` then holds its name. `attributes` and `factors` have a line for
+    each planned row and are read after the last batch. `facts` are written to index.json; `notes` are printed.
     """
 
     size: int
@@ -61,10 +61,10 @@ class Contents:
 
 
 def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, version: str = "") -> dict:
-    """The index of the cache in `folder`, which is written first unless it is there, whole and up to date.
+    """Return the index of the cache in `folder`; write the cache first if it is missing, damaged or out of date.
 
-    `version` is that of the program that rendered the images, where one did. Raises `UserError` when the folder cannot
-    be written or the disk is full; nothing is left behind then.
+    `version` is that of the renderer, for rendered images. Raises `UserError` when the folder cannot be written or the
+    disk is full; nothing is left behind then.
     """
     with disk_errors_as_user_error(folder):
         index, _ = _look(folder, version)
@@ -73,8 +73,8 @@ def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, versi
 
 def _ensure_locked(folder: Path, contents: Callable[[], Contents], progress: bool, version: str) -> dict:
     make_folder(folder.parent)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):  # the system frees the lock of a process that dies
-        index, trouble = _look(folder, version)  # another process may have written it meanwhile
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # the system releases the lock of a process that dies
+        index, trouble = _look(folder, version)  # another process may have written the cache meanwhile
         if trouble:
             report(f"The prepared cache {folder} {trouble}: it is prepared again.")
         return index or _write(folder, contents(), progress, version)
@@ -88,7 +88,7 @@ def open_arrays(folder: Path, index: dict, split: str) -> dict[str, np.ndarray]:
 
 
 def _look(folder: Path, version: str) -> tuple[dict | None, str]:
-    """The index of a good cache, or None and what is wrong with the one that is there."""
+    """The index of a valid cache, or None and the reason why an existing cache is invalid."""
     if not folder.is_dir():
         return None, ""
     index = _whole_index(folder)
@@ -100,7 +100,7 @@ def _look(folder: Path, version: str) -> tuple[dict | None, str]:
 
 
 def _whole_index(folder: Path) -> dict | None:
-    """The index, or None when it cannot be read or a file has not the size that it says."""
+    """The index, or None when it cannot be read or a file does not have the size in the index."""
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         sizes = {name: (folder / name).stat().st_size for name in index["bytes"]}
@@ -147,7 +147,7 @@ def _fill(partial: Path, contents: Contents, progress: bool, version: str) -> di
 
 
 def _write_table(path: Path, table: np.ndarray | None, rows: np.ndarray) -> None:
-    """Save the written `rows` of a table; through memory, since numpy's own writing hides that a disk is full."""
+    """Save the written `rows` of a table; through memory, because np.save to a file does not report a full disk."""
     if table is not None:
         buffer = io.BytesIO()
         np.save(buffer, table[rows])
@@ -155,10 +155,10 @@ def _write_table(path: Path, table: np.ndarray | None, rows: np.ndarray) -> None
 
 
 def _write_images(path: Path, contents: Contents, progress: bool, description: str) -> np.ndarray:
-    """Append batch after batch to a .npy file; the planned rows that were written, in order.
+    """Append batch after batch to a .npy file; return the planned rows that were written, in order.
 
-    Plain writes, because a full disk is then an error here, where a memory map would kill the process. numpy leaves
-    room in the header for a longer first axis, so the number of rows can be corrected at the end.
+    With plain writes a full disk raises an error; with a memory map it would kill the process. numpy leaves room in the
+    header for a longer first axis, so the number of rows can be corrected at the end.
     """
     planned, size = sum(contents.counts.values()), contents.size
     _require_space(path, planned * 3 * size * size)
@@ -173,7 +173,7 @@ def _write_images(path: Path, contents: Contents, progress: bool, description: s
         file.seek(0)
         _write_header(file, len(rows), size)
         file.flush()
-        os.fsync(file.fileno())  # the folder's new name must not reach the disk before the pixels do
+        os.fsync(file.fileno())  # the pixels must reach the disk before the folder's new name
     return rows
 
 
@@ -183,13 +183,13 @@ def _write_header(file, rows: int, size: int) -> None:
 
 
 def _require_space(path: Path, needed: int) -> None:
-    """Fail before the work rather than after it."""
+    """Raise `OSError` before the work starts if the disk has less space than needed."""
     if shutil.disk_usage(path.parent).free < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _ranges(rows: np.ndarray, counts: dict[str, int]) -> dict[str, list[int]]:
-    """Where each split starts and stops among the rows that were written."""
+    """The start and stop of each split among the rows that were written."""
     planned = accumulate((counts.get(split, 0) for split in SPLITS), initial=0)
     edges = np.searchsorted(rows, list(planned)).tolist()
     return dict(zip(SPLITS, map(list, pairwise(edges)), strict=True))

@@ -1,4 +1,4 @@
-"""The data sets by name: `load` gives one, `prepare` makes its cache."""
+"""The datasets by name: `load` returns a split, `prepare` makes the cache."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .dataset import Dataset
 
 NAMES = ("faces", "objects", "cifar10", "celeba")
 SIZES = {"faces": (32, 64, 128), "objects": (32,), "cifar10": (32,), "celeba": (32, 64, 128)}
-ANY_SIZE = (32, 64, 128)  # of a folder of images
+ANY_SIZE = (32, 64, 128)  # for a folder of images
 
 
 def default_root() -> Path:
-    """Where data lie and are prepared unless a root is given: `VAELIB_DATA`, or a folder in the user's cache."""
+    """The folder of data and caches if no root is given: `VAELIB_DATA`, or a folder in the user's cache."""
     if os.environ.get("VAELIB_DATA"):
         return Path(os.environ["VAELIB_DATA"]).expanduser()
     return _user_cache() / "vaelib"
@@ -40,12 +40,12 @@ def load(
     root: str | Path | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """One split ("train", "valid" or "test") of a data set, prepared first if it has not been.
+    """One split ("train", "valid" or "test") of a dataset, which is prepared first if necessary.
 
-    `name` is one of `NAMES`, or the path of a folder or zip of images. `size` is the side of the images in pixels: 64
-    unless given, 32 for objects and cifar10. `root` is `default_root()` unless given.
+    `name` is one of `NAMES`, or the path of a folder or zip of images. `size` is the side of the images in pixels, by
+    default 64, or 32 for objects and cifar10. `root` is `default_root()` by default.
 
-    Raises `UserError` for an unknown name or split, a size that is not available, and data that are not there, damaged
+    Raises `UserError` for an unknown name or split, a size that is not available, and data that are missing, damaged
     or without that split.
     """
     if split not in cache.SPLITS:
@@ -67,12 +67,12 @@ def load(
 
 
 def is_prepared(name: str | Path, size: int | None = None, root: str | Path | None = None) -> bool:
-    """Whether a data set has been prepared, so that `load` need not decode or download it. Arguments as for `load`."""
+    """Whether a dataset has been prepared, so that `load` need not decode or download it. Arguments as for `load`."""
     return _place(name, size, root).is_dir()
 
 
 def prepare(name: str | Path, size: int | None = None, root: str | Path | None = None, progress: bool = True) -> Path:
-    """The folder of a data set's cache, which is made if it is not there; at once if it is. Arguments as for `load`.
+    """Return the folder of a dataset's cache; make the cache first if necessary. Arguments as for `load`.
 
     Raises `UserError` for an unknown name, a size that is not available, data that are missing or damaged, a full disk.
     """
@@ -89,7 +89,7 @@ def _prepare(name: str | Path, size: int | None, root: str | Path | None, progre
 
 
 def _place(name: str | Path, size: int | None, root: str | Path | None) -> Path:
-    """The folder where a data set is prepared, or will be."""
+    """The folder of a dataset's cache, whether it exists or not."""
     path = _path(name)
     return _root(root) / "prepared" / f"{folder.cache_name(path) if path else name}-{_checked_size(name, size)}"
 
@@ -99,7 +99,7 @@ def _root(root: str | Path | None) -> Path:
 
 
 def _path(name: str | Path) -> Path | None:
-    """The path that a name is, or None if it is one of `NAMES`."""
+    """The path of a folder or zip, or None if the name is one of `NAMES`."""
     if str(name) in NAMES:
         return None
     path = Path(name).expanduser().absolute()
@@ -122,7 +122,7 @@ def _checked_size(name: str | Path, size: int | None) -> int:
 
 
 def _maker(name: str, root: Path, size: int):
-    """The function that makes a named set's contents, and the version of its renderer, if it is rendered."""
+    """The function that makes a dataset's contents, and the version of its renderer ("" if it has none)."""
     if name == "celeba":
         return partial(celeba.contents, root, size), ""
     if name == "cifar10":

@@ -1,12 +1,12 @@
-"""CelebA (Liu, Luo, Wang, Tang: *Deep Learning Face Attributes in the Wild*, ICCV 2015), as users have it.
+"""CelebA (Liu, Luo, Wang, Tang: *Deep Learning Face Attributes in the Wild*, ICCV 2015), from the user's own files.
 
-The official files and Kaggle's, zipped or extracted, all images or some of them. Needed are the aligned images
-(`img_align_celeba.zip` or a folder), the attributes (`list_attr_celeba.txt` or `.csv`) and the partition
+These can be the official files or Kaggle's, zipped or extracted, with all images or some of them. Needed are the
+aligned images (`img_align_celeba.zip` or a folder), the attributes (`list_attr_celeba.txt` or `.csv`) and the partition
 (`list_eval_partition.txt` or `.csv`), anywhere in the root's `celeba` folder or in the root itself. Zips are read
-and never extracted.
+without being extracted.
 
-The crop is the field's usual one: the centred 148 x 148 of the 178 x 218 pixels, resized with antialiasing. Figures
-depend on it: other crops (128, 140, 160) are in use too.
+The crop is the usual one: the centred 148 x 148 of the 178 x 218 pixels, resized with antialiasing. Metrics depend on
+the crop, and other crops (128, 140, 160) are in use too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OURS = re.compile(r"celeba|img_align_celeba|archive|annotations|list_(attr|eval)
 
 @dataclass
 class Table:
-    """An annotation file: the names of its columns, and for each image (by its stem) its values in a string."""
+    """An annotation file: the names of its columns, and for each image (by its stem) a string of its values."""
 
     path: Path
     columns: list[str]
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass
 class Images:
-    """One folder of aligned images: by the stem of its name, each image's path in the source."""
+    """One folder of aligned images: the path in the source of each image, by the stem of its name."""
 
     source: Source
     folder: str
@@ -56,7 +56,7 @@ class Images:
 
 @dataclass
 class Found:
-    """CelebA's three parts, each None if it was not found, and what was found to be damaged, in words."""
+    """CelebA's three parts, each None if it was not found, and descriptions of damaged files."""
 
     images: Images | None
     attributes: Table | None
@@ -71,10 +71,10 @@ class Found:
 
 
 def contents(root: Path, size: int) -> Contents:
-    """The images that are there, with their 40 attributes, for the cache.
+    """The available images, with their 40 attributes, for the cache.
 
-    Tries to download the files that are not there. Raises `UserError` that says which files to put where, and from
-    which places they can be had.
+    Missing files are downloaded if possible. Raises a `UserError` that says which files are needed, where to put them,
+    and where to get them.
     """
     found, trouble = find(root), ""
     if found.missing and not found.damaged:
@@ -86,7 +86,7 @@ def contents(root: Path, size: int) -> Contents:
 
 
 def find(root: Path) -> Found:
-    """Look for CelebA's parts in `root`, its `celeba` folder and the zips that are there."""
+    """Look for CelebA's parts in `root`, in its `celeba` folder and in the zips there."""
     tree = Folder(root, enter=OURS.match)
     tree.files = [name for name in tree.files if OURS.match(name)]
     archives, damaged = _open_archives(tree)
@@ -107,7 +107,7 @@ def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
 
 
 def _largest_folder(sources: Sequence[Source]) -> Images | None:
-    """The one folder, in the tree or in a zip, that holds the most aligned images."""
+    """The folder, in the tree or in a zip, that holds the most aligned images."""
     folders: dict[tuple[int, PurePosixPath], Images] = {}
     for number, source in enumerate(sources):
         for name in filter(is_image, source.files):
@@ -118,18 +118,18 @@ def _largest_folder(sources: Sequence[Source]) -> Images | None:
 
 
 def _rank(images: Images) -> tuple[bool, int]:
-    """Folders that are called aligned come first: the original photographs have the same names, and may lie beside."""
+    """Folders with "align" in their name come first, because the original photographs have the same file names."""
     zip_name = images.source.path.name if isinstance(images.source, Archive) else ""
     return "align" in f"{zip_name}/{images.folder}".lower(), len(images.paths)
 
 
 def _place(source: Source, name: str) -> Path:
-    """The file on the disk that `name` is, or is in."""
+    """The path on the disk of `name`, or of the zip that holds it."""
     return source.path if isinstance(source, Archive) else source.path / name
 
 
 def _read_table(sources: Sequence[Source], stem: str) -> tuple[Table | None, list[str]]:
-    """The first annotation file of that stem that can be read; and what is wrong with those before it."""
+    """The first readable annotation file with that stem, and descriptions of the damaged ones before it."""
     damaged: list[str] = []
     for source in sources:
         for name in source.files:
@@ -142,7 +142,7 @@ def _read_table(sources: Sequence[Source], stem: str) -> tuple[Table | None, lis
 
 
 def _parse(source: Source, name: str) -> Table:
-    """Both layouts: values after the file's name, between spaces or commas; the names of the columns before them."""
+    """Read both layouts: a line of column names, then lines of a file name and values, split by spaces or commas."""
     table = Table(_place(source, name), [], {})
     try:
         text = source.read(name).decode("utf-8-sig", errors="replace")
@@ -188,7 +188,7 @@ def _plan(images: Images, attributes: Table, partition: Table, size: int) -> Con
 
 
 def _labels(table: Table, stems: Sequence[str]) -> np.ndarray:
-    """bool (N, 40): the official files write -1 and 1."""
+    """The labels as bool (N, 40), from the -1 and 1 of the official files."""
     labels = np.zeros((len(stems), len(table.columns)), dtype=bool)
     for row, stem in enumerate(stems):
         values = table.rows[stem].split()

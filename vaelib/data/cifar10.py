@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009): the official batches through torchvision, or a tree of image files.
 
-The official test set is "test"; the last 5,000 training images (a tenth, of a part) are "valid". The classes are the
-attributes.
+The official test set is "test". The last tenth of the training images (5,000 of all 50,000) is "valid". The classes are
+the attributes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 def contents(root: Path, size: int) -> Contents:
-    """`root/cifar10/{train,test}/CLASS/*` if it is there, else the official batches, downloaded if need be."""
+    """`root/cifar10/{train,test}/CLASS/*` if it exists, else the official batches, downloaded if necessary."""
     tree = root / "cifar10"
     return _from_tree(tree, size) if (tree / "train").is_dir() else _from_batches(root, size)
 
@@ -50,7 +50,7 @@ def _from_tree(tree: Path, size: int) -> Contents:
 
 
 def _pictures(source: Folder, part: str) -> list[str]:
-    """The images of a part, number by number through all classes, so that its end has every class as well."""
+    """The images of a part, sorted by number and then class, so that its last tenth has every class."""
     paths = [PurePosixPath(name) for name in source.files if is_image(name)]
     paths = [path for path in paths if len(path.parts) == 3 and path.parts[0] == part]
     return [str(path) for path in sorted(paths, key=lambda path: (path.name, path.parts[1]))]
@@ -82,8 +82,8 @@ def _batches(images: np.ndarray) -> Iterator[Batch]:
 def _official(root: Path) -> Sequence:
     """torchvision's training and test set.
 
-    The official files are pickles: torchvision checks their MD5 before it reads them, and a file that is not the
-    published one is an error, never opened.
+    The official files are pickles. torchvision checks their MD5 before it reads them, so a file that differs from the
+    published one is an error and is never opened.
     """
     from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import check_integrity
@@ -96,7 +96,7 @@ def _official(root: Path) -> Sequence:
         raise UserError(f"CIFAR-10 is not whole in {folder} and its server is out of reach: {_remedy(folder)}")
     try:
         return [CIFAR10(folder, train=train, download=True) for train in (True, False)]
-    except Exception as error:  # whatever a download or a damaged file raises
+    except Exception as error:  # a download or a damaged file raises errors of many kinds
         raise UserError(f"CIFAR-10 could not be had ({error}): {_remedy(folder)}") from error
 
 

@@ -1,4 +1,4 @@
-"""What `data.load` returns: the images of one split, with what is known about them."""
+"""The class that `data.load` returns: the images of one split, with their labels and origin."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 @dataclass
 class Dataset:
-    """The images of one split of a data set, and their labels.
+    """The images of one split of a dataset, and their labels.
 
     `images` is a read-only, memory-mapped uint8 array of shape (N, 3, size, size): pixels are read from the disk when
-    they are used. `attributes` is a bool tensor (N, A) with one column per name in `attribute_names` (for a set of
-    classes: one column per class), `factors` a float32 tensor (N, F) of the ground truth that a rendered set was drawn
-    from; either is None where there is none. `synthetic` says that no camera was involved, `crop` in words which part
-    of every picture was kept.
+    they are used. `attributes` is a bool tensor (N, A) with one column per name in `attribute_names`; for a dataset
+    with classes it has one column per class. `factors` is a float32 tensor (N, F) of the true factors of a rendered
+    dataset. Either is None if the dataset has none. `synthetic` says that the images were rendered, not photographed.
+    `crop` describes which part of every picture was kept.
     """
 
     images: np.ndarray
@@ -33,7 +33,7 @@ class Dataset:
         return len(self.images)
 
     def subset(self, n: int) -> Dataset:
-        """The first `n` examples, as a data set of its own (all of them where there are fewer)."""
+        """The first `n` examples as a separate dataset, or all examples if there are fewer."""
         return replace(
             self,
             images=self.images[:n],

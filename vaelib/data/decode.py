@@ -1,4 +1,4 @@
-"""Image files to uint8 pixels: decoded, cropped to a centred square, resized. Many at once, the broken ones skipped."""
+"""Image files to uint8 pixels: decoded, cropped to a centred square, resized; in parallel, without the broken files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .cache import Batch
 from .parallel import ordered
 from .sources import Source
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none of them starts another program to be read
-JOB = 128  # images that a thread decodes before it hands them on
-LARGEST = 100_000_000  # pixels; more of them is no photograph but a file made to fill the memory
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # Pillow reads these without another program
+JOB = 128  # images that a thread decodes per job
+LARGEST = 100_000_000  # pixels; a larger image may be a file made to fill the memory
 TOLERATED = 0.01  # the share of images that may be broken
 
 
 class DecodedImages:
-    """The images `names` of `source`, decoded on all cores, in order, as `cache.Contents.batches` wants them.
+    """The images `names` of `source`, decoded in parallel and in order, for `cache.Contents.batches`.
 
-    A broken image is left out; `skipped` holds the names of those that were met so far. Iterating raises `UserError`
-    once more than 1 % are broken.
+    Broken images are left out; `skipped` holds the names of those found so far. Iterating raises `UserError` once more
+    than 1 % of the images are broken.
     """
 
     def __init__(self, source: Source, names: Sequence[str], size: int, crop: int | None = None):
@@ -65,15 +65,15 @@ def _too_many(total: int, first: str, source: Source) -> UserError:
 def decode(data: bytes, size: int, crop: int | None = None) -> np.ndarray:
     """The image in a file's bytes as uint8 (3, size, size).
 
-    The centred square of side `crop` pixels (the largest one, for None) is resized with a filter that averages over
-    the pixels that it drops. The camera's rotation is applied, transparency laid over white. Raises an error of any
-    kind if the bytes are no whole image.
+    The centred square with a side of `crop` pixels (if None, the largest square) is resized with antialiasing. The
+    camera's rotation is applied, and transparent pixels are laid over white. Raises errors of many kinds if the bytes
+    are not a complete image.
     """
     with Image.open(io.BytesIO(data), formats=FORMATS) as file:
         if file.width * file.height > LARGEST:
             raise ValueError(f"{file.width} x {file.height} pixels are too many")
         if crop is None:
-            file.draft("RGB", (4 * size, 4 * size))  # a large photograph: JPEG can be decoded at 1/2, 1/4 or 1/8
+            file.draft("RGB", (4 * size, 4 * size))  # faster: a large JPEG can be decoded at 1/2, 1/4 or 1/8
         image = _as_rgb(ImageOps.exif_transpose(file))
         side = min(image.size) if crop is None else min(crop, *image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2

@@ -12,7 +12,7 @@ PATIENCE = 5  # seconds until a server counts as out of reach
 
 
 def reachable(url: str) -> bool:
-    """Whether a server answers at all, with whatever status. torchvision itself would wait without end."""
+    """Whether a server answers, with any status. torchvision itself would wait without a time limit."""
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE).close()
     except urllib.error.HTTPError:
@@ -23,9 +23,9 @@ def reachable(url: str) -> bool:
 
 
 def fetch_celeba(folder: Path, names: Sequence[str]) -> str:
-    """Try to fetch CelebA's files from Google Drive into `folder`; return what went wrong, in words ("": nothing).
+    """Try to download CelebA's files from Google Drive into `folder`; return the reason for a failure, else "".
 
-    torchvision compares checksums, so that a quota page is not taken for a zip.
+    torchvision compares checksums, so Google's page about an exceeded quota is not mistaken for a zip.
     """
     if not reachable("https://drive.google.com"):
         return "Google Drive is out of reach"
@@ -36,7 +36,7 @@ def fetch_celeba(folder: Path, names: Sequence[str]) -> str:
         if name in names:
             try:
                 download_file_from_google_drive(file_id, folder, name, checksum)
-            except Exception as error:  # gdown, requests and torchvision each raise their own
+            except Exception as error:  # gdown, requests and torchvision raise different errors
                 (folder / name).unlink(missing_ok=True)
                 return f"{name}: {error}".strip().splitlines()[0].rstrip(".")
     return ""

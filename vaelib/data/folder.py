@@ -1,4 +1,4 @@
-"""Any folder or zip of images. Sub-folders can name splits, classes, or splits and in them classes."""
+"""Any folder or zip of images. Sub-folders can name splits, classes, or splits that contain classes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ HELD_OUT = 20  # one image in twenty is for validation, one in twenty for the te
 def contents(path: Path, size: int) -> Contents:
     """All images in `path`, the largest centred square of each, for the cache.
 
-    With sub-folders train, valid (or val) and test, these are the splits; otherwise 90 % of the images are for
-    training, 5 % for each of the other two, chosen by a hash of their names. Sub-folders are classes where each image
-    is in one.
-    Raises `UserError` if there is no image.
+    Sub-folders named train, valid (or val) and test are the splits. Without them, 90 % of the images are for training
+    and 5 % each for validation and test, chosen by a hash of their names. If every image lies in a sub-folder, these
+    folders are the classes. Raises `UserError` if there is no image.
     """
     source = _open(path)
     images = _images(source)
@@ -45,12 +44,12 @@ def contents(path: Path, size: int) -> Contents:
 
 
 def cache_name(path: Path) -> str:
-    """The name of the folder's cache: its own, and what keeps apart two of that name."""
+    """The name of the folder's cache: the folder's name and a hash of its path, because names can repeat."""
     return f"{path.stem}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def _notes(left_out: int) -> list[str]:
-    return [f"Left out, since they lie in no split: {left_out:,} images."] if left_out else []
+    return [f"Left out because they lie in no split: {left_out:,} images."] if left_out else []
 
 
 def _open(path: Path) -> Source:
@@ -77,7 +76,7 @@ def _may_unwrap(path: PurePosixPath) -> bool:
 
 
 def _given_splits(images: dict[str, PurePosixPath]) -> dict[str, list[str]] | None:
-    """The images by the split that their first folder names; None if no folder names one."""
+    """The images by the split that their first folder names; None if no folder names a split."""
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     for name, path in images.items():
         if len(path.parts) > 1 and path.parts[0].lower() in SPLIT_OF:
@@ -86,7 +85,7 @@ def _given_splits(images: dict[str, PurePosixPath]) -> dict[str, list[str]] | No
 
 
 def _drawn_splits(images: dict[str, PurePosixPath]) -> dict[str, list[str]]:
-    """The images in the order of a hash of their paths, which is as good as chance and the same on every machine."""
+    """Splits in the order of a hash of the paths, which is like a random order but the same on every machine."""
     names = sorted(images, key=lambda name: hashlib.sha256(str(images[name]).encode()).digest())
     held_out = max(len(names) // HELD_OUT, 1) if len(names) >= len(SPLITS) else 0
     bounds = {"train": (2 * held_out, None), "valid": (held_out, 2 * held_out), "test": (0, held_out)}
@@ -94,13 +93,13 @@ def _drawn_splits(images: dict[str, PurePosixPath]) -> dict[str, list[str]]:
 
 
 def _class_of(path: PurePosixPath) -> str:
-    """The folder that names the class; "" for an image that lies in none."""
+    """The folder that names the class; "" for an image outside any class folder."""
     folders = [part for place, part in enumerate(path.parts[:-1]) if place or part.lower() not in SPLIT_OF]
     return folders[0] if folders else ""
 
 
 def _classes(paths: Sequence[PurePosixPath]) -> list[str]:
-    """The names of the classes; none unless every image is in one and there are two at least."""
+    """The names of the classes; [] unless there are at least two and every image is in one."""
     classes = sorted({_class_of(path) for path in paths})
     return classes if len(classes) > 1 and "" not in classes else []
 

@@ -10,7 +10,7 @@ import torch
 from ..support.errors import UserError
 from .dataset import Dataset
 
-BATCH_SIZE = 256  # images at a time where nothing is trained
+BATCH_SIZE = 256  # images at a time outside of training
 UPLOAD = 4096  # images copied to the device at a time
 
 
@@ -29,11 +29,11 @@ def loader(
 
     With `shuffle` each pass is another permutation, fixed by `seed` and the number of the pass (`.epoch`, which can be
     set in order to resume). With `flip` each image is mirrored with probability 1/2, drawn in the same way.
-    `share = (rank, world)` gives the rows rank, rank + world, ... of every batch, so that processes side by side
-    see together what one would see alone; `batch_size` counts the rows of all. (A last batch that is smaller than
-    `world` has no row for some: they get an empty batch, to stay in step.)
+    `share = (rank, world)` selects the rows rank, rank + world, ... of every batch: `world` processes together see the
+    batches that a single process would see, and `batch_size` counts the rows of all processes. If the last batch has
+    fewer than `world` rows, some processes get an empty batch, to stay in step.
 
-    On an accelerator all images lie in its memory as uint8, if they take less than half of what is free.
+    The images are kept as uint8 in the accelerator's memory if they take less than half of what is free there.
     Raises `UserError` if no batch would be left after `drop_last`.
     """
     if drop_last and len(dataset) < batch_size:
@@ -42,7 +42,7 @@ def loader(
 
 
 class Loader:
-    """What `loader` returns: has a length (in batches), can be iterated again and again."""
+    """What `loader` returns: an iterable with a length (in batches) that can be iterated repeatedly."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Loader:
         n = self._length
         order = torch.randperm(n, generator=generator) if self.shuffle else torch.arange(n)
         mirrored = torch.rand(n, generator=generator) < 0.5 if self.flip else torch.zeros(n, dtype=torch.bool)
-        # A generator, so that a pass begins with its first batch: tqdm calls iter() twice and uses one of the two.
+        # A generator, so that iter() alone starts no pass: tqdm calls it twice and uses only one of the two.
         yield from self._batches(order, mirrored)
 
     def _batches(self, order: torch.Tensor, mirrored: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -84,7 +84,7 @@ class Loader:
             yield x.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
     def _take(self, rows: torch.Tensor) -> torch.Tensor:
-        """The images of those rows, uint8 (B, 3, H, W), on the device."""
+        """The images in those rows, uint8 (B, 3, H, W), on the device."""
         if isinstance(self._images, torch.Tensor):
             return self._images[rows.to(self.device)]
         return torch.from_numpy(self._images[rows.numpy()]).to(self.device)
@@ -98,7 +98,7 @@ def _fits(images: np.ndarray, device: torch.device) -> bool:
 
 
 def _on_device(images: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Copy the images piece by piece, so that the main memory never holds all of them."""
+    """Copy the images piece by piece, because all of them may not fit in main memory."""
     copy = torch.empty(images.shape, dtype=torch.uint8, device=device)
     for start in range(0, len(images), UPLOAD):
         copy[start : start + UPLOAD] = torch.from_numpy(np.array(images[start : start + UPLOAD]))

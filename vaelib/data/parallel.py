@@ -1,7 +1,8 @@
-"""Work spread over the processor's cores, its results in order, and the bar that shows how far it is.
+"""Work in parallel on the processor's cores with results in order, and its progress bar.
 
-Threads, not processes: decoding and rendering run in C with Python's lock released, so two threads on two cores are
-nearly twice as fast as one, start at once, and need no `if __name__ == "__main__"` in a script that loads data.
+The workers are threads: decoding and rendering run in C without Python's lock, so two threads on two cores are nearly
+twice as fast as one. Unlike processes, threads start at once and need no `if __name__ == "__main__"` in the caller's
+script.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from tqdm import tqdm
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MOST_THREADS = 4  # more of them wait for Python's lock: on 16 cores, 4 threads decode 5,000 images/s, 16 only 2,700
+MOST_THREADS = 4  # more would wait for Python's lock: on 16 cores, 4 threads decode 5,000 images/s, 16 only 2,700
 
 
 def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-    """`map(function, jobs)` on up to four cores. At most two results per core wait to be taken, so memory stays small.
+    """`map(function, jobs)` on up to four cores. At most two results per core are kept waiting, to save memory.
 
-    Each worker gives torch one thread: many small operations side by side beat one operation on many threads.
+    In each worker torch uses one thread: many small operations in parallel are faster than one on many threads.
     """
     workers, torch_threads = _cores(), torch.get_num_threads()
     waiting: deque[Future[Result]] = deque()
@@ -42,17 +43,17 @@ def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[
 
 
 def _cores() -> int:
-    """The cores that this process may use, which on a shared machine can be fewer than there are."""
+    """The number of threads: the cores that this process may use, at most four."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_THREADS)
 
 
 def progress_bar(total: int, description: str, shown: bool) -> tqdm:
-    """A bar on a terminal; elsewhere (a log file) a line every ten seconds."""
+    """A progress bar; in a log file, a line every ten seconds."""
     interval = 0.1 if sys.stderr.isatty() else 10
     return tqdm(total=total, desc=description, unit=" images", disable=not shown, mininterval=interval)
 
 
 def report(message: str) -> None:
-    """Tell the person at the keyboard something that is no error, without disturbing what the program prints."""
+    """Print a message that is not an error to the error stream, without breaking progress bars."""
     tqdm.write(message, file=sys.stderr)

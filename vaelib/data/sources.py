@@ -1,7 +1,7 @@
-"""A tree of files, in a folder or in a zip: its names, and the bytes of one of them.
+"""A tree of files, in a folder or in a zip: the names of the files, and the bytes of each.
 
 Nothing is ever extracted. A member of a zip is read into memory by its name in the archive, so a hostile name (`../x`,
-`/etc/x`) can reach no file, and a member that claims to be absurdly large is refused before it is inflated.
+`/etc/x`) cannot reach another file. A member that claims to be too large is refused before it is decompressed.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path, PurePosixPath
 from ..support.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-LARGEST_FILE = 256 * 2**20  # bytes; the largest file that a known data set has is an annotation table of 26 MB
+LARGEST_FILE = 256 * 2**20  # bytes; the largest file of a known dataset is an annotation table of 26 MB
 
 Stamp = dict[str, list[int]]
 
 
 class DamagedZip(UserError):
-    """The message names the file and says what it is instead of a zip; the caller adds the remedy."""
+    """A file that is not a complete zip. The message names it and says what it is; the caller adds the remedy."""
 
 
 class Folder:
-    """The files under a folder, `files` being their sorted paths relative to it. Hidden files are left out.
+    """The files under a folder; `files` are their sorted relative paths. Hidden files are left out.
 
     `enter(name)` decides which of the folder's own sub-folders are entered (all, by default).
     """
@@ -35,7 +35,7 @@ class Folder:
         self.files = sorted(self._walk(enter))
 
     def _walk(self, enter: Callable[[str], object]) -> Iterator[str]:
-        entered = set()  # links are followed, but not round in a circle
+        entered = set()  # links are followed, but each folder is entered once
         for folder, folders, files in os.walk(self.path, followlinks=True):
             place = Path(folder).relative_to(self.path)
             at_top, known = place == Path(), os.path.realpath(folder) in entered
@@ -50,7 +50,7 @@ class Folder:
         return path.read_bytes()
 
     def stamp(self, names: Iterable[str]) -> Stamp:
-        """What tells that files came or went: the state of every folder from the top down to those `names` lie in."""
+        """The state of every folder from the top to those of `names`; it changes when files are added or removed."""
         parents = {parent for folder in {PurePosixPath(name).parent for name in names} for parent in _upwards(folder)}
         return stamp_of(self.path / parent for parent in parents)
 
@@ -69,7 +69,7 @@ class Archive:
         self._lock = threading.Lock()
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of `files`. Raises an error of many kinds if the archive is damaged there."""
+        """The bytes of one of `files`. Raises errors of many kinds if the archive is damaged."""
         _require_sane(self._zip.getinfo(name).file_size)
         with self._lock:
             return self._zip.read(name)
@@ -83,23 +83,23 @@ Source = Folder | Archive
 
 
 def is_zip(name: str | Path) -> bool:
-    """Whether a file is called a zip."""
+    """Whether the suffix of a name is that of a zip."""
     return PurePosixPath(name).suffix.lower() == ".zip"
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is called an image."""
+    """Whether the suffix of a name is that of an image format."""
     return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def stamp_of(paths: Iterable[Path]) -> Stamp:
-    """Size and time of the last change (ns) of each path, as the cache stores them."""
+    """The size (bytes) and the time of the last change (ns) of each path, as stored in the cache's index."""
     states = {str(path): path.stat() for path in paths}
     return {path: [state.st_size, state.st_mtime_ns] for path, state in sorted(states.items())}
 
 
 def changed(stamp: Stamp) -> bool:
-    """Whether a file of the stamp has another state now. One that is gone is no change: its cache is still good."""
+    """Whether a path has changed since the stamp. A deleted path is no change: the cache is still valid."""
     there = [Path(path) for path in stamp if Path(path).exists()]
     return any(stamp[path] != state for path, state in stamp_of(there).items())
 
@@ -118,7 +118,7 @@ def _require_sane(size: int) -> None:
 
 
 def _looks_like(path: Path) -> str:
-    """What a file that is no zip is instead, as the end of a sentence."""
+    """What a file is that cannot be opened as a zip, as the end of a sentence."""
     try:
         with path.open("rb") as file:
             start = file.read(512)

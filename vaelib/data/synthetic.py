@@ -1,4 +1,4 @@
-"""The two sets that vaelib draws itself, as contents of the cache: 10,000 / 1,000 / 1,000 images from seed 0."""
+"""The two datasets that vaelib renders itself, for the cache: 10,000 / 1,000 / 1,000 images from seed 0."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .parallel import ordered
 COUNTS = {"train": 10_000, "valid": 1_000, "test": 1_000}
 SEED = 0
 FACES_AT_ONCE = 128
-OBJECTS_AT_ONCE = 1280  # what `objects.render` draws without waste
+OBJECTS_AT_ONCE = 1280  # the number that `objects.render` draws most efficiently
 
 
 def face_contents(size: int) -> Contents:
-    """Faces, with the factors that each was drawn from and CelebA's names for what can be seen of them."""
+    """Faces, with the factors that each was drawn from, and visible attributes under CelebA's names."""
     factors = faces.sample_factors(sum(COUNTS.values()), seed=SEED)
     attributes, names = faces.attributes(factors)
 
@@ -62,7 +62,7 @@ def object_contents(size: int) -> Contents:
 
 
 def version(name: str) -> str:
-    """A hash of the renderer's source: pictures of an older renderer are drawn again."""
+    """A hash of the renderer's source, so that stale pictures are drawn again when the renderer changes."""
     package = {"faces": faces, "objects": objects}[name]
     files = sorted(Path(str(package.__file__)).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -1,16 +1,16 @@
-"""All that belongs to the folder of a run: how it is made, what it holds, what is measured of it and what it can show.
+"""Everything that belongs to the folder of a run: training, files, metrics and pictures.
 
 In reading order:
 
-    run          the folder: which files, and the one class that reads and writes them
-    experiments  settings of a training under a name, one TOML file each
-    train        from an experiment to a folder
-    checkpoints  the weights, and a training that was stopped, as files
+    run          the folder: its files, and the class that reads and writes them
+    experiments  named settings of a training run, one TOML file each
+    train        from an experiment to a run's folder
+    checkpoints  files of weights, and of the state that a resumed training run needs
     statistics   what is fitted after training: priors, attribute directions, a sharpener; held-out codes
-    snapshots    what a person looks at while a run trains
+    snapshots    pictures of every epoch
     evaluation   the metrics of a trained model; with features, edits, classifier and inception
     report       metrics as text
-    pictures     what a run can show: samples, reconstructions, interpolations, edits
+    pictures     pictures of a run: samples, reconstructions, interpolations, edits
 """
 
 from .run import (

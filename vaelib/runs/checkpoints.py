@@ -1,8 +1,8 @@
-"""Models as files: safetensors, which hold numbers and a little text and cannot run code.
+"""Models as files: safetensors, which hold tensors and a little text and cannot run code.
 
-The weights lie in one file, with the architecture in its header; all that a stopped training needs to go on lies in
-another. A file may come from a stranger, so nothing in it is believed before it is checked. Shipped files are float16;
-what is loaded is float32.
+One file holds the weights, with the architecture in its header. Another holds the state that a stopped training run
+needs to continue. A file may come from an untrusted source, so everything in it is checked before use. Shipped files
+are float16; loaded tensors are float32.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ..models import MODELS, LatentModel
 from ..support.errors import UserError
 from ..support.tensorfiles import in_float32, read_about, read_tensors, with_prefix, write_tensors
 
-if TYPE_CHECKING:  # to draw from a model, nobody should wait for the import of what trains
+if TYPE_CHECKING:  # imported only for types: sampling from a model should not wait for it
     from ..training import Training
 
 
 def write_model(path: Path, model: LatentModel) -> None:
-    """Write the weights as they are, and the architecture."""
+    """Write the weights in their own precision, and the architecture in the header."""
     write_tensors(path, model.state_dict(), {"model": type(model).__name__, "config": model.config})
 
 
@@ -34,7 +34,7 @@ def read_model(path: Path) -> LatentModel:
     tensors, about = read_tensors(path)
     model = _empty_model(path, about)
     try:
-        # Assigned to a model without storage: a header that lies about its sizes costs no memory.
+        # Assigned to a model without storage, so a header with false sizes cannot fill the memory.
         model.load_state_dict(in_float32(tensors), assign=True)
     except RuntimeError as error:
         raise UserError(
@@ -56,12 +56,12 @@ def _empty_model(path: Path, about: dict) -> LatentModel:
 
 
 def read_architecture(path: Path) -> dict:
-    """The arguments of the model whose weights lie at `path`; none of these is read. Raises as `read_model` does."""
+    """The arguments of the model at `path`, without reading its weights. Raises as `read_model` does."""
     return _empty_model(path, read_about(path)).config
 
 
 def write_resume(path: Path, training: Training) -> None:
-    """Write weights, Adam's moments and the history, in one file and so of one epoch."""
+    """Write weights, Adam's moments and the history to one file, so that all belong to the same epoch."""
     moments = {
         f"adam.{index}.{key}": value
         for index, state in training.optimizer.state_dict()["state"].items()
@@ -74,9 +74,9 @@ def write_resume(path: Path, training: Training) -> None:
 
 
 def read_resume(path: Path, training: Training) -> None:
-    """Put what `write_resume` wrote back into `training`, in place.
+    """Restore the state that `write_resume` wrote, in place.
 
-    A run that was stopped before its first epoch ended has no such file: its training starts at the first.
+    A run that was stopped before its first epoch ended has no such file, so its training starts at the first epoch.
     """
     if not path.is_file():
         return
@@ -94,7 +94,7 @@ def read_resume(path: Path, training: Training) -> None:
 
 
 def _load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
-    """Give every parameter its state back, in the parameter's own memory format: fused Adam reads them side by side."""
+    """Restore each parameter's moments in the memory format of the parameter, as fused Adam requires."""
     state = {}
     for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
         own = with_prefix(moments, f"{index}.")

@@ -1,9 +1,9 @@
-"""A small network that names CelebA's 40 attributes: the judge of edited faces, and the features of a distance.
+"""The attribute classifier: a small network that predicts CelebA's 40 attributes of a face.
 
-A Fréchet distance needs features that see what a person sees, and an edit needs a judge other than the model that made
-it. Inception serves as both in the literature and weighs 90 MB; this network is 1.4 MB, is trained in minutes on the
-same images (`release/train_classifier.py`), and comes with the package. Its distances cannot be compared with
-published FIDs: other features, other scale.
+It has two uses. Its features describe what a person sees in a face, so Fréchet distances are computed in them. Its
+predictions measure edits independently of the model that made them. The literature uses Inception, whose weights are
+90 MB; this network is 1.4 MB, is trained in minutes on the same images (`release/train_classifier.py`), and comes with
+the package. Its distances cannot be compared with published FIDs, because other features have another scale.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ IMAGE_SIZE = 64  # pixels a side of the images that the shipped network was trai
 
 
 class AttributeNetwork(nn.Module):
-    """Images (B, 3, H, W) in [0, 1] to the logits of attributes (B, A), by way of features (B, channels[-1]).
+    """Images (B, 3, H, W) in [0, 1] to features (B, channels[-1]) and from these to logits of attributes (B, A).
 
-    Convolutions that halve the map as the encoders of `vaelib.models` do, then the average of each channel: the
-    features say what is in the picture, and roughly where does not matter. Images larger than `image_size` are resized
-    to it; smaller ones raise `UserError`.
+    Convolutions halve the map as in the encoders of `vaelib.models`. Each channel is then averaged, so the features say
+    what is in the image and hardly where. Images larger than `image_size` are resized to it; smaller images raise
+    `UserError`.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class AttributeNetwork(nn.Module):
 
 
 def features(network: AttributeNetwork, images: Tensor) -> Tensor:
-    """The features of images (N, 3, H, W) in [0, 1]: (N, channels[-1]), on the CPU. Use it in evaluation mode."""
+    """The features of images (N, 3, H, W) in [0, 1]: (N, channels[-1]), on the CPU. For evaluation mode."""
     return _in_batches(network.features, network, images)
 
 
 def probabilities(network: AttributeNetwork, images: Tensor) -> Tensor:
-    """The probability of every attribute of images (N, 3, H, W) in [0, 1]: (N, A), on the CPU. In evaluation mode."""
+    """The probability of every attribute in images (N, 3, H, W) in [0, 1]: (N, A), on the CPU. For evaluation mode."""
     return torch.sigmoid(_in_batches(network, network, images))
 
 
@@ -85,9 +85,9 @@ def _in_batches(function: Callable[[Tensor], Tensor], network: AttributeNetwork,
 
 
 def load(folder: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AttributeNetwork:
-    """The network that `save` wrote, the shipped one by default, in evaluation mode.
+    """The network in a folder, by default the shipped one, in evaluation mode.
 
-    Raises `UserError` if the file is missing, is damaged, or describes another network than it holds.
+    Raises `UserError` if the file is missing or damaged, or if its header does not fit its weights.
     """
     path = Path(folder) / run.MODEL
     tensors, config = read_tensors(path)

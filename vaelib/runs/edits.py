@@ -1,7 +1,8 @@
-"""Whether an edit does what it should and nothing else: its success and its leakage, as a judge sees them.
+"""Success and leakage of edits: whether an edit changes its attribute, and how much it changes the others.
 
-An edit adds `strength` times the direction of an attribute to a code and decodes the sum. The judge is a network that
-the edited model has never met (`vaelib.runs.classifier`), so that what counts is what can be seen (chapter 08).
+An edit adds `strength` times the direction of an attribute to a code and decodes the sum. Both metrics come from the
+attribute classifier (`vaelib.runs.classifier`), which was trained without the edited model, so only visible changes
+count (chapter 08).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
+from tqdm import tqdm  # not tqdm.auto, whose notebook bar would be stored with the outputs
 
 from .. import data
 from ..latent import encode_dataset
@@ -22,11 +23,11 @@ from . import classifier
 from .statistics import Statistics
 
 STRENGTHS = (1.0, 1.5, 2.0, 2.5, 3.0)
-MOST_FACES = 500  # for a standard error of success of at most 2.3 %
-EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")  # what every evaluation tries
-SEEN = 0.5  # the judge sees an attribute that it gives a higher probability
+MOST_FACES = 500  # enough for a standard error of success of at most 2.3 %
+EDITED = ("Smiling", "Eyeglasses", "Male", "Blond_Hair")  # the attributes that every evaluation edits
+SEEN = 0.5  # the classifier sees an attribute if its probability is higher than this
 
-Judge = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [0, 1] to probabilities (B, A)
+Classify = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [0, 1] to probabilities (B, A)
 
 
 def edit_metrics(
@@ -34,23 +35,24 @@ def edit_metrics(
     z: Tensor,
     direction: Tensor,
     attribute: str,
-    judge: Judge,
+    classify: Classify,
     attribute_names: Sequence[str],
     strengths: Sequence[float] = STRENGTHS,
     progress: bool = False,
 ) -> dict:
-    """What adding `attribute` does to the first 500 of the codes z (N, latent_dim) that decode to images without it.
+    """Measure adding `attribute` to the first 500 of the codes z (N, latent_dim) that decode to images without it.
 
-    success: the share that the judge then sees it in, for each of `strengths`. leakage: the change of the probability
-    of another attribute, without its sign, as a mean over the other attributes and the faces. most_changed: the other
-    attribute whose probability changes most in that mean, and that change. `faces` says how many codes were edited.
+    faces: the number of edited codes. For each of `strengths`: success, the share of edited images in which `classify`
+    sees the attribute; leakage, the absolute change of another attribute's probability, averaged over the other
+    attributes and the faces; most_changed, the other attribute whose probability changes most on average, and that
+    change.
 
-    Raises `UserError` if the judge does not know the attribute, or sees it in every image already.
+    Raises `UserError` if `attribute` is not in `attribute_names`, or if the classifier sees it in every image already.
     """
     if attribute not in attribute_names:
         raise unknown("attribute", attribute, attribute_names)
     column = list(attribute_names).index(attribute)
-    z, before = _without(decode, judge, z, column)
+    z, before = _without(decode, classify, z, column)
     results: dict[str, Any] = {
         "faces": len(z),
         "strengths": list(strengths),
@@ -59,9 +61,9 @@ def edit_metrics(
         "most_changed": [],
     }
     for strength in tqdm(strengths, f"edit {attribute}", leave=False, disable=None if progress else True):
-        after = _judged(decode, judge, z + strength * direction)
+        after = _classified(decode, classify, z + strength * direction)
         change = (after - before).abs().double().mean(0)  # (A,)
-        change[column] = 0  # what was asked for is no leakage
+        change[column] = 0  # the change of the edited attribute is not leakage
         most = int(change.argmax())
         results["success"].append((after[:, column] > SEEN).double().mean().item())
         results["leakage"].append(change.sum().item() / (len(change) - 1))
@@ -70,46 +72,49 @@ def edit_metrics(
 
 
 @torch.no_grad()
-def _without(decode: Callable[[Tensor], Tensor], judge: Judge, z: Tensor, column: int) -> tuple[Tensor, Tensor]:
-    """The first codes whose images lack the attribute in the judge's eyes, and all that it sees in them."""
+def _without(decode: Callable[[Tensor], Tensor], classify: Classify, z: Tensor, column: int) -> tuple[Tensor, Tensor]:
+    """The first codes in whose images the classifier does not see the attribute, and the probabilities of all."""
     codes, seen = [], []
     for part in z.split(data.BATCH_SIZE):
-        before = judge(decode(part))
+        before = classify(decode(part))
         lacking = before[:, column] <= SEEN
         codes.append(part[lacking])
         seen.append(before[lacking])
         if sum(map(len, codes)) >= MOST_FACES:
             break
     if not sum(map(len, codes)):
-        raise UserError("The judge sees this attribute in every image already, so none can be given it: name another.")
+        raise UserError(
+            "The attribute classifier sees this attribute in every image already, so it cannot be added: name another."
+        )
     return torch.cat(codes)[:MOST_FACES], torch.cat(seen)[:MOST_FACES]
 
 
 @torch.no_grad()
-def _judged(decode: Callable[[Tensor], Tensor], judge: Judge, z: Tensor) -> Tensor:
-    return torch.cat([judge(decode(part)) for part in z.split(data.BATCH_SIZE)])
+def _classified(decode: Callable[[Tensor], Tensor], classify: Classify, z: Tensor) -> Tensor:
+    return torch.cat([classify(decode(part)) for part in z.split(data.BATCH_SIZE)])
 
 
 class Edits:
-    """The edits of held-out images that every evaluation tries: each attribute in `EDITED` with a direction."""
+    """The edits of held-out images in every evaluation: one for each attribute in `EDITED` that has a direction."""
 
     def __init__(
         self,
         model: LatentModel,
         held_out: data.Dataset,
         statistics: Statistics,
-        judge: classifier.AttributeNetwork,
+        network: classifier.AttributeNetwork,
     ):
-        self.judge = judge
+        self.network = network
         self.directions = {name: statistics.direction(name) for name in EDITED if name in statistics.attribute_names}
         if self.directions:
             self.mu, _ = encode_dataset(model, held_out)
-            self.accuracies = judge_accuracies(judge, held_out)
+            self.accuracies = classifier_accuracies(network, held_out)
 
     def metrics(self, decode: Callable[[Tensor], Tensor], progress: bool = False) -> tuple[dict, dict[str, str]]:
-        """`edit_metrics` by attribute, with judge_accuracy (None without labels); and why one is not there, by name.
+        """`edit_metrics` by attribute, with judge_accuracy (None without labels); and the reasons for missing ones.
 
-        `decode` makes images of codes, on the device of model and judge.
+        judge_accuracy is the attribute classifier's accuracy on the held-out labels. `decode` maps codes to images, on
+        the device of the model and the classifier.
         """
         if not self.directions:
             return {}, {"edits": f"the run knows no direction of {' or '.join(EDITED)}"}
@@ -123,21 +128,22 @@ class Edits:
 
     def _metrics(self, decode: Callable[[Tensor], Tensor], name: str, progress: bool) -> dict:
         def on_device(z: Tensor) -> Tensor:
-            return decode(z.to(self.judge.device))
+            return decode(z.to(self.network.device))
 
-        ask = partial(classifier.probabilities, self.judge)
-        names = self.judge.attribute_names
-        return edit_metrics(on_device, self.mu, self.directions[name], name, ask, names, progress=progress)
+        classify = partial(classifier.probabilities, self.network)
+        names = self.network.attribute_names
+        return edit_metrics(on_device, self.mu, self.directions[name], name, classify, names, progress=progress)
 
 
-def judge_accuracies(judge: classifier.AttributeNetwork, ds: data.Dataset) -> dict[str, float]:
-    """The judge's accuracy on the labels of `ds`, by name, for the attributes that both have names for."""
-    names = [name for name in ds.attribute_names if name in judge.attribute_names]
+def classifier_accuracies(network: classifier.AttributeNetwork, ds: data.Dataset) -> dict[str, float]:
+    """The attribute classifier's accuracy on the labels of `ds`, by attribute, for the attributes that both have."""
+    names = [name for name in ds.attribute_names if name in network.attribute_names]
     if not names:
         return {}
-    assert ds.attributes is not None  # as of every dataset whose attributes have names
-    said = classifier.probabilities(judge, data.all_images(ds)) > SEEN
-    met = [
-        said[:, judge.attribute_names.index(name)] == ds.attributes[:, ds.attribute_names.index(name)] for name in names
+    assert ds.attributes is not None  # because they have names
+    seen = classifier.probabilities(network, data.all_images(ds)) > SEEN
+    correct = [
+        seen[:, network.attribute_names.index(name)] == ds.attributes[:, ds.attribute_names.index(name)]
+        for name in names
     ]
-    return {name: column.double().mean().item() for name, column in zip(names, met, strict=True)}
+    return {name: column.double().mean().item() for name, column in zip(names, correct, strict=True)}

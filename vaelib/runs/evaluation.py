@@ -1,7 +1,7 @@
 """The metrics of a trained model on images that it has not seen.
 
-Sets of images are compared by their features, which come by the name of the set: `HELD_OUT` is what all others are
-compared with. What a model decodes is measured in two passes: as it is decoded, and sharpened.
+Sets of images are compared by their features. All sets are compared with the held-out images, under the name
+`HELD_OUT`. Decoded images are measured twice: as decoded, and sharpened.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .statistics import Statistics
 
 HELD_OUT, TRAINING, RECONSTRUCTIONS = "held-out images", "training images", "reconstructions"  # names of sets
 NEIGHBOURS = 3  # k of precision and recall
-MOST_IMAGES = 2_000  # held-out images, and as many samples: what a number of two or three digits needs
+MOST_IMAGES = 2_000  # held-out images, and as many samples: enough for two or three digits of a metric
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
-IWAE_IMAGES = 256  # images in it: few, because each is decoded that many times
+IWAE_IMAGES = 256  # images in it: few, because each needs 50 decodings
 SEED = 0  # of the samples and of every other draw
 
 
 def samples_of(prior: str) -> str:
-    """The name of a set of samples."""
+    """The name of the set of samples from a prior."""
     return f"samples, {prior}"
 
 
@@ -50,7 +50,7 @@ def evaluate_run(
 ) -> dict:
     """Metrics of a run on the validation images of its own dataset, or of another one.
 
-    They are computed on the device that trains. Raises `UserError` as `evaluate` does, and if the GPU's memory is full.
+    They are computed on the training device. Raises `UserError` as `evaluate` does, and if the GPU's memory is full.
     """
     experiment, statistics = run.experiment, run.statistics
     model = run.model.to(devices.accelerator().device).to(memory_format=torch.channels_last)
@@ -80,20 +80,21 @@ def evaluate(
 ) -> dict:
     """Metrics of `model` on `held_out` (its first 2,000 images), in nats per image and pixels in [0, 1].
 
-    mse, and psnr in decibels; of a VAE `likelihood_metrics` under a Gaussian of the training sigma; `distance_metrics`
-    of training images, reconstructions and samples of every prior; `memorisation_metrics`, if the model was trained on
-    `train`; `Edits.metrics`. Features are principal components of the pixels; those of the attribute classifier, for
-    images of 64 pixels or more; Inception's, if asked for.
+    mse, and psnr in decibels; for a VAE `likelihood_metrics` under a Gaussian with the training sigma;
+    `distance_metrics` of training images, reconstructions and samples of every prior; `memorisation_metrics`, if the
+    model was trained on `train`; `Edits.metrics`. Features are principal components of the pixels; for images of 64
+    pixels or more also those of the attribute classifier; with `with_inception` also Inception's.
 
-    sharpened: all of these but the likelihood once more, of what the sharpener of `statistics` makes of the decoded
-    images, if there is one. not_computed: why a metric is not there, by name.
+    sharpened: all of these except the likelihood, of the decoded images after the sharpener of `statistics`, if there
+    is one. not_computed: the reason why a metric is missing, by name.
 
     Raises `UserError` if there are too few images to compare.
     """
     _require_enough(train, held_out)
     held_out = held_out.subset(MOST_IMAGES)
-    judge = _judge(model)
-    extractors, about, not_computed = feature_extractors(train, judge, with_inception, model.device)
+    network = _attribute_network(model)
+    few = train.subset(MOST_IMAGES)
+    extractors, about, not_computed = feature_extractors(few, network, with_inception, model.device)
     if not trained_on:
         not_computed["memorisation"] = "the model was not trained on this dataset"
     decoded = Decoded(
@@ -104,7 +105,7 @@ def evaluate(
         x_hat=reconstruct_all(model, held_out, progress),
         real=features_of(extractors, real_sets(train, held_out), progress),
         training=first_features(extractors, batches(model, train), progress) if trained_on else None,
-        edits=Edits(model, held_out, statistics, judge) if judge else None,
+        edits=Edits(model, held_out, statistics, network) if network else None,
         progress=progress,
     )
     plain, reasons = decoded.metrics(lambda images: images)
@@ -119,10 +120,10 @@ def evaluate(
 
 @dataclass
 class Decoded:
-    """What a model decodes, and all that it is compared with.
+    """The images that a model decodes, and everything that they are compared with.
 
-    These are held-out images x and their reconstructions x_hat, the features of `real` images and of all images of the
-    `training`, and the `edits` of codes, if any.
+    x are held-out images and x_hat their reconstructions. `real` are the features of real images, `training` those of
+    all training images, and `edits` the edits of codes, if any.
     """
 
     model: LatentModel
@@ -136,7 +137,7 @@ class Decoded:
     progress: bool = False
 
     def metrics(self, finish: Callable[[Tensor], Tensor]) -> tuple[dict, Reasons]:
-        """The metrics of decoded images after `finish` (a sharpener, or nothing), and why one is not there."""
+        """The metrics of decoded images after `finish` (a sharpener or the identity), and why any is missing."""
         sets = ((title, finish(images)) for title, images in self._sets())
         made = features_of(self.extractors, sets, self.progress)
         features = {name: self.real[name] | made[name] for name in self.real}
@@ -149,7 +150,7 @@ class Decoded:
     def _sets(self) -> Iterator[tuple[str, Tensor]]:
         """The reconstructions, and as many samples of every prior, by the names of the sets.
 
-        One set at a time, because at 128 pixels each takes 400 MB (and finished as much again).
+        One set at a time, because at 128 pixels each takes 400 MB, and its sharpened copy another 400 MB.
         """
         yield RECONSTRUCTIONS, self.x_hat
         for name, prior in {"normal": StandardNormal(self.model.latent_dim), **self.statistics.priors}.items():
@@ -171,13 +172,13 @@ def _require_enough(train: data.Dataset, held_out: data.Dataset) -> None:
         )
 
 
-def _judge(model: LatentModel) -> classifier.AttributeNetwork | None:
-    """The attribute network, where the model's images are large enough for it."""
+def _attribute_network(model: LatentModel) -> classifier.AttributeNetwork | None:
+    """The attribute classifier, or None if the model's images are too small for it."""
     return classifier.load(device=model.device) if model.image_size >= classifier.IMAGE_SIZE else None
 
 
 def protocol(held_out: data.Dataset) -> dict:
-    """What is measured: the images and how they were cropped, how many, how many samples are drawn, and the seed."""
+    """How the metrics are measured: dataset, split, crop and size of the images, their number, samples and seed."""
     return {
         "dataset": held_out.name,
         "split": held_out.split,
@@ -190,7 +191,7 @@ def protocol(held_out: data.Dataset) -> dict:
 
 
 def reconstruction_metrics(x: Tensor, x_hat: Tensor) -> dict:
-    """mse of pixels in [0, 1], and psnr in decibels."""
+    """The mse of images x and x_hat (N, 3, H, W) with pixels in [0, 1], and the psnr in decibels."""
     mse = (x - x_hat).square().mean().item()
     return {"mse": mse, "psnr": metrics.psnr(mse)}
 
@@ -199,13 +200,13 @@ def reconstruction_metrics(x: Tensor, x_hat: Tensor) -> dict:
 def likelihood_metrics(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian, progress: bool = False) -> dict:
     """nll, kl, elbo and IWAE bound in nats per image, elbo and bound in bits per dimension, and active units on `ds`.
 
-    The bound takes 50 draws for each of the first 256 images: elbo_on_the_same is the elbo of those.
+    The bound uses 50 draws for each of the first 256 images; elbo_on_the_same is the elbo of the same images.
     """
     noise = torch.Generator(model.device).manual_seed(SEED)
     every = progress_bar(batches(model, ds), "likelihood", progress)
     nll = torch.cat([losses.nll(x, model(x, noise)[0], likelihood) for x in every]).mean().item()
     mu, logvar = encode_dataset(model, ds)
-    assert logvar is not None  # as of every VAE
+    assert logvar is not None  # because the model is a VAE
     kl = losses.kl_divergence(mu, logvar).mean().item()
     few = list(data.loader(ds.subset(IWAE_IMAGES), 32, device=model.device))
     bounds = {
@@ -244,10 +245,11 @@ def compare(features: Features, training: Tensor | None) -> dict:
 
 
 def distance_metrics(features: Features) -> dict:
-    """How far every set is from the held-out images, of features as `features_of` gives them.
+    """The distance of every set from the held-out images, from the features that `features_of` returns.
 
-    frechet: the distances in all features. best_prior: the one whose samples are nearest in the first features.
-    precision_recall: in those, of its samples, the reconstructions, and training images as a standard.
+    frechet: the Fréchet distances in all features. best_prior: the prior whose samples are nearest in the first
+    features. precision_recall: in the first features, for the samples of best_prior, the reconstructions, and training
+    images as a reference.
     """
     frechet = {
         name: {
@@ -276,10 +278,10 @@ def distance_metrics(features: Features) -> dict:
 def memorisation_metrics(name: str, sets: dict[str, Tensor], training: Tensor, best_prior: str) -> dict:
     """The median distance of an image to its nearest training image, and its ratio to that of held-out images.
 
-    `sets` are features (N, D) by the name of the set, `training` those of all training images (M, D); `name` says which
-    features they are. Samples far nearer to training images than held-out images are would be copies (Meehan, Chaudhuri
-    & Dasgupta 2020). Reconstructions of held-out images, which share the blur of samples and cannot be copies, tell
-    what the blur alone does to that distance.
+    `sets` are features (N, D) by the name of the set, `training` those of all training images (M, D), and `name` is the
+    name of these features. If samples were much nearer to training images than held-out images are, they would be
+    copies (Meehan, Chaudhuri & Dasgupta 2020). Blur alone also changes this distance: reconstructions of held-out
+    images show by how much, because they are as blurred as samples and cannot be copies.
     """
     titles = (HELD_OUT, RECONSTRUCTIONS, samples_of(best_prior))
     medians = {title: metrics.nearest(sets[title], training)[0].median().item() for title in titles}
@@ -287,6 +289,6 @@ def memorisation_metrics(name: str, sets: dict[str, Tensor], training: Tensor, b
         "features": name,
         "training_images": len(training),
         "median_distance": medians,
-        # No ratio where most held-out images are training images, too.
+        # None if the median of held-out images is 0, because most of them are training images too.
         "ratio": {title: medians[title] / medians[HELD_OUT] if medians[HELD_OUT] else None for title in titles[1:]},
     }

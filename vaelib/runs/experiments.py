@@ -19,12 +19,12 @@ from ..training import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Settings):
-    """What `vaelib train` needs to know: the settings of the training, and what is trained on what.
+    """What `vaelib train` needs to know: the settings of the loop, the dataset and the model.
 
-    An experiment file sets some of these keys, `--set key=value` overrides any. `about` is a sentence for people; the
-    images of `dataset` have `size` pixels a side; `model` is a class of `vaelib.models`, and `latent_dim` and
-    `channels` are its arguments; `flow_steps` are those of a flow that is fitted to the codes in the end, 0 for none.
-    The likelihood is written as its name, with `sigma` where it is a Gaussian.
+    An experiment file sets some of these keys, and `--set key=value` overrides any. `about` describes the experiment in
+    one sentence. The images of `dataset` have `size` pixels a side. `model` is a class of `vaelib.models`, and
+    `latent_dim` and `channels` are its arguments. `flow_steps` is the number of steps in which a flow is fitted to the
+    codes after training; 0 fits none. A file names the likelihood, and gives `sigma` if it is Gaussian.
     """
 
     about: str
@@ -51,7 +51,7 @@ class Experiment(Settings):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
 
     def values(self) -> dict[str, object]:
-        """Every key with its value as an experiment file has it; a sigma only where there is one."""
+        """Every key with its value as written in an experiment file; sigma only for a Gaussian likelihood."""
         own = {key: getattr(self, key) for key in KINDS if key not in ("likelihood", "sigma")}
         own["likelihood"] = self.likelihood.name
         if isinstance(self.likelihood, Gaussian):
@@ -59,14 +59,14 @@ class Experiment(Settings):
         return {key: list(own[key]) if key == "channels" else own[key] for key in KINDS if key in own}
 
     def to_toml(self) -> str:
-        """The text of an experiment file with every key."""
-        # JSON's strings, numbers, booleans and lists are written as TOML's are.
+        """The text of an experiment file that sets every key."""
+        # TOML writes strings, numbers, booleans and lists as JSON does.
         return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.values().items())
 
 
 _OWN = {field.name for field in dataclasses.fields(Experiment)} - {field.name for field in dataclasses.fields(Settings)}
 _LAST = {"flow_steps": "int", "seed": "int"}
-# The keys of an experiment file and the types of their values: first what is trained on what, then how.
+# The keys of an experiment file and the types of their values: first dataset and model, then the settings of the loop.
 KINDS = {
     **{field.name: str(field.type) for field in dataclasses.fields(Experiment) if field.name in _OWN - set(_LAST)},
     "likelihood": "str",
@@ -82,7 +82,7 @@ REQUIRED = ("about", "dataset")  # the keys that have no default
 
 
 def folder() -> Path:
-    """Where the experiment files are: in the checkout, or packed beside the installed modules."""
+    """The folder of the experiment files: in the checkout, or inside the installed package."""
     package = Path(__file__).parents[1]
     packed = package / "_experiments"
     return packed if packed.is_dir() else package.parent / "experiments"
@@ -94,7 +94,7 @@ def names() -> list[str]:
 
 
 def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
-    """The experiment called `name`, with `key=value` overrides. Raises `UserError` for a name or key unknown to it."""
+    """The experiment called `name`, with `key=value` overrides. Raises `UserError` for an unknown name or key."""
     path = folder() / f"{name}.toml"
     if name not in names():
         raise unknown("experiment", name, names())
@@ -119,13 +119,13 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def _from_values(values: dict) -> Experiment:
-    """The experiment of these values, with the likelihood that `likelihood` and `sigma` name."""
+    """The experiment with these values; `likelihood` and `sigma` together give its likelihood."""
     named = {word: values.pop(key) for word, key in (("name", "likelihood"), ("sigma", "sigma")) if key in values}
     return Experiment(**values, likelihood=likelihood_named(**named))
 
 
 def write(experiment: Experiment, path: Path) -> None:
-    """Write every setting to `path`, in the form that `read` reads."""
+    """Write every setting to `path`, as a file that `read` can read."""
     with atomic_write(path) as partial:
         partial.write_text(experiment.to_toml(), encoding="utf-8")
 
@@ -137,11 +137,11 @@ def _parse_override(text: str) -> tuple[str, object]:
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key, value  # a word without quotes, as people type it in a shell
+        return key, value  # a word without quotes, as typed in a shell
 
 
 def _checked(key: str, value: object) -> object:
-    """`value` in the type that the key asks for, or a `UserError` that names the key and that type."""
+    """`value` in the type of the key. Raises a `UserError` that names the key and the type."""
     if key not in KINDS:
         raise unknown("setting", key, KINDS)
     wanted = KINDS[key]

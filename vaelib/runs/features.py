@@ -1,6 +1,6 @@
-"""How sets of images are looked at: by which features, and what these are of every set.
+"""The features in which sets of images are compared.
 
-Features come by the names of the extractor and of the set; the first extractor is the most telling one.
+Features are stored by the names of the extractor and of the set. The first extractor is the most informative one.
 """
 
 from __future__ import annotations
@@ -10,37 +10,35 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from tqdm import tqdm  # not tqdm.auto: its bar for notebooks would be stored with their outputs
+from tqdm import tqdm  # not tqdm.auto, whose notebook bar would be stored with the outputs
 
 from .. import data, metrics
 from ..support.errors import UserError
 from . import classifier, inception
 
 COMPONENTS = 64  # principal components of the pixels
-FITTED_ON = 2_000  # training images that they are found in
 
 Extractor = Callable[[Tensor], Tensor]  # images (B, 3, H, W) in [0, 1] to features (B, D), on the CPU
 Features = dict[str, dict[str, Tensor]]  # (N, D) by the names of the extractor and of the set of images
-Reasons = dict[str, str]  # why a metric is not there, by its name
+Reasons = dict[str, str]  # why a metric is missing, by its name
 
 
 def feature_extractors(
-    train: data.Dataset, judge: classifier.AttributeNetwork | None, with_inception: bool, device: torch.device
+    train: data.Dataset, network: classifier.AttributeNetwork | None, with_inception: bool, device: torch.device
 ) -> tuple[dict[str, Extractor], dict[str, str], Reasons]:
-    """The ways to look at images and what each is, by name, the most telling one first; and why one is not there."""
+    """The extractors and their descriptions, by name, the most informative one first; and why any is missing."""
     extractors: dict[str, Extractor] = {}
     about, not_computed = {}, {}
-    if judge:
-        extractors["attributes"] = partial(classifier.features, judge)
+    if network:
+        extractors["attributes"] = partial(classifier.features, network)
         about["attributes"] = (
-            f"{judge.channels[-1]} features of {classifier.SHIPPED.name}, which names CelebA's attributes"
+            f"{network.channels[-1]} features of {classifier.SHIPPED.name}, which names CelebA's attributes"
         )
     else:
         smallest = classifier.IMAGE_SIZE
         not_computed["attributes"] = not_computed["edits"] = f"the network is for images of {smallest} pixels or more"
-    few = train.subset(FITTED_ON)
-    components = min(COMPONENTS, len(few))
-    extractors["pixels"] = metrics.PixelFeatures(components).fit(data.all_images(few))
+    components = min(COMPONENTS, len(train))
+    extractors["pixels"] = metrics.PixelFeatures(components).fit(data.all_images(train))
     about["pixels"] = f"{components} principal components of the pixels of training images"
     if not with_inception:
         not_computed["inception"] = "--inception was not given"
@@ -54,7 +52,7 @@ def feature_extractors(
 
 
 def first_features(extractors: dict[str, Extractor], images: Iterable[Tensor], progress: bool = False) -> Tensor:
-    """The features (N, D) of batches of training images, in the first of these ways to look at them."""
+    """The features (N, D) of batches of training images, by the first extractor."""
     main, extract = next(iter(extractors.items()))
     return torch.cat([extract(part) for part in progress_bar(images, f"{main}: all training images", progress)])
 
@@ -72,5 +70,5 @@ def features_of(
 
 
 def progress_bar(batches: Iterable[Tensor], title: str, progress: bool) -> Iterable[Tensor]:
-    """A bar over the batches where `progress` is wanted and a person watches."""
+    """The batches, with a progress bar if `progress` is set and the output is a terminal."""
     return tqdm(batches, title, leave=False, unit="batch", disable=None if progress else True)

@@ -1,8 +1,8 @@
-"""Inception's features, in which the usual FID is measured: by torchmetrics, where it and its weights are available.
+"""Inception's features, in which the usual FID is measured, by torchmetrics.
 
-Neither is a dependency of this project: the weights are 90 MB, which torchmetrics fetches from GitHub and keeps in
-torch's cache. Inception was trained on photographs of objects; of faces it sees less than its fame suggests (chapter
-10).
+Neither torchmetrics nor the weights are a dependency of this project. torchmetrics downloads the weights, 90 MB, from
+GitHub and keeps them in torch's cache. Inception was trained on photographs of objects, so its features describe faces
+less well (chapter 10).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ HOST = "https://github.com"
 def load(device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
     """A function from images (B, 3, H, W) in [0, 1] to Inception's features (B, 2048), on the CPU.
 
-    Raises `UserError` that says why where the package or the weights are missing.
+    Raises a `UserError` that gives the reason if the package or the weights are missing.
     """
     try:
-        fid = import_module("torchmetrics.image.fid")  # by its name: an import statement would make it a dependency
+        fid = import_module("torchmetrics.image.fid")  # by name, because an import statement would make it a dependency
     except ImportError as error:
         raise UserError("torchmetrics is not installed: pip install 'torchmetrics[image]'.") from error
     stored = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
@@ -38,7 +38,7 @@ def load(device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
         )
     try:
         network = fid.FrechetInceptionDistance(WIDTH).inception.to(device)
-    except Exception as error:  # a missing package, a failed download, a damaged file: each has its own
+    except Exception as error:  # a missing package, a failed download and a damaged file raise different errors
         raise UserError(f"Inception cannot be loaded ({first_line(error)}): fix that first.") from error
 
     @torch.no_grad()
@@ -49,5 +49,5 @@ def load(device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
 
 
 def about() -> str:
-    """What the features are, for a record."""
+    """A description of the features for the recorded metrics, with the version of torchmetrics."""
     return f"{WIDTH:,} features of Inception v3 by torchmetrics {metadata.version('torchmetrics')}: the usual FID"

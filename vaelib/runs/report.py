@@ -16,7 +16,7 @@ Rows = Mapping[Any, Mapping[Any, float | str | None]]
 
 
 def experiment(name: str) -> str:
-    """What the experiment shows, its settings, what a recorded run of it measured, and whether its weights are shipped.
+    """What the experiment shows, its settings, the metrics of a recorded run, and whether its weights are shipped.
 
     Raises `UserError` if there is no experiment of that name.
     """
@@ -28,7 +28,7 @@ def experiment(name: str) -> str:
 
 
 def _as_override(value: object) -> str:
-    """A value as `--set KEY=VALUE` takes it: without spaces, at which a shell would separate it."""
+    """A value as `--set KEY=VALUE` takes it: without spaces, because a shell would split it there."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -44,7 +44,7 @@ def _recorded(settings: Experiment, run: Run) -> str:
 
 
 def _recorded_distances(held_out: dict) -> str:
-    """The Fréchet distances of a record, in the most telling features that it has, as decoded and sharpened."""
+    """The Fréchet distances of a record, in its most informative features, as decoded and sharpened."""
     features = next((name for name in ("attributes", "pixels") if name in held_out["frechet"]), None)
     if features is None:
         return ""
@@ -58,7 +58,7 @@ def _recorded_distances(held_out: dict) -> str:
 
 
 def evaluation(metrics: dict) -> str:
-    """What `vaelib evaluate` prints of the results of `evaluation.evaluate`."""
+    """The results of `evaluation.evaluate` as the text that `vaelib evaluate` prints."""
     groups = [_protocol(metrics), *_decoded(metrics)]
     groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in metrics["features"].items())]))
     if "sharpened" in metrics:
@@ -68,7 +68,7 @@ def evaluation(metrics: dict) -> str:
 
 
 def _decoded(metrics: dict) -> list[str]:
-    """The metrics of what a model decodes, as it is or sharpened."""
+    """The tables of decoded images, as decoded or sharpened."""
     groups = [_reconstruction(metrics)]
     if "elbo" in metrics:
         groups.append(_likelihood(metrics))
@@ -103,7 +103,7 @@ def _likelihood(metrics: dict) -> str:
 
 
 def _distances(metrics: dict) -> str:
-    """Sets down, features across."""
+    """One row per set of images, one column per kind of features."""
     return _table("Fréchet distance to the held-out images", pd.DataFrame(metrics["frechet"]).to_dict("index"))
 
 
@@ -121,7 +121,7 @@ def _memorisation(metrics: dict) -> str:
 
 
 def _edit(name: str, edit: dict) -> str:
-    """Strengths down."""
+    """One row per strength."""
     most = [f"{one['attribute']} {one['change']:.2f}" for one in edit["most_changed"]]
     values = zip(edit["success"], edit["leakage"], most, strict=True)
     rows = {
@@ -129,8 +129,8 @@ def _edit(name: str, edit: dict) -> str:
         for strength, row in zip(edit["strengths"], values, strict=True)
     }
     accuracy = edit["judge_accuracy"]
-    judge = "" if accuracy is None else f"; judge accuracy {100 * accuracy:.1f} %"
-    return _table(f"edit: {name}, of {edit['faces']} faces without it{judge}", rows)
+    quality = "" if accuracy is None else f"; judge accuracy {100 * accuracy:.1f} %"
+    return _table(f"edit: {name}, of {edit['faces']} faces without it{quality}", rows)
 
 
 def _table(title: str, rows: Rows) -> str:

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies in it, under which names, and the one class that reads and writes it."""
+"""The folder of a run: the names of its files, and the class that reads and writes them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..support.errors import UserError, unknown
 from ..support.files import atomic_write, disk_errors_as_user_error
 from . import checkpoints
 
-if TYPE_CHECKING:  # to draw from a model, nobody should wait for the import of what trains: see the methods
+if TYPE_CHECKING:  # the methods import these when needed, so that sampling does not wait for them
     import pandas as pd
 
     from .experiments import Experiment
     from .statistics import Codes, Statistics
 
-CONFIG, HISTORY, METRICS = "config.toml", "history.csv", "metrics.json"  # settings; epochs; what was measured
-MODEL, RESUME = "model.safetensors", "resume.safetensors"  # the weights; all that training needs to go on
+CONFIG, HISTORY, METRICS = "config.toml", "history.csv", "metrics.json"  # settings; one row per epoch; metrics
+MODEL, RESUME = "model.safetensors", "resume.safetensors"  # the weights; the state to resume training from
 STATISTICS, CODES = "statistics.safetensors", "codes.safetensors"  # see `vaelib.runs.statistics`
-PICTURES, ANIMATION = "pictures", "training.gif"  # of every epoch, in a folder; all of them in one file
+PICTURES, ANIMATION = "pictures", "training.gif"  # a folder with pictures of every epoch; all of them as an animation
 SHIPPED = Path(__file__).parents[1] / "shipped"  # one folder for each checkpoint that comes with the package
 
 
 class Run:
-    """The folder of a run. Each part is read when it is first asked for, and then kept.
+    """The folder of a run. Each part is read at its first use, and then kept.
 
-    Whoever has a name that a person typed calls `load`. The folder of a run that is only beginning may be empty.
+    For a name that a user typed, call `load`. The folder of a run that is only beginning may be empty.
     """
 
     def __init__(self, folder: str | Path):
@@ -43,16 +43,16 @@ class Run:
         return self.folder.name
 
     def path(self, part: str) -> Path:
-        """Where a part lies: one of the names above, or another file of the folder."""
+        """The path of a part: one of the names above, or another file in the folder."""
         return self.folder / part
 
     def has(self, part: str) -> bool:
-        """Whether that file is there."""
+        """Whether the folder has that file."""
         return self.path(part).is_file()
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The settings that the run was started with. Raises `UserError` if they are missing or make no sense."""
+        """The settings that the run was started with. Raises `UserError` if they are missing or invalid."""
         from . import experiments
 
         return experiments.read(self.path(CONFIG))
@@ -61,14 +61,13 @@ class Run:
     def model(self) -> LatentModel:
         """The trained model on the CPU, in evaluation mode.
 
-        Raises `UserError` if the file is missing, is a pickle, is damaged, or describes another architecture than it
-        holds.
+        Raises `UserError` if the file is missing, is a pickle or is damaged, or if its header does not fit its weights.
         """
         return checkpoints.read_model(self.path(MODEL))
 
     @cached_property
     def statistics(self) -> Statistics:
-        """What painting needs besides the model: priors, attribute directions, a sharpener. Raises as `model` does."""
+        """What is fitted after training: priors, attribute directions, a sharpener. Raises as `model` does."""
         from .statistics import read_statistics
 
         return read_statistics(self.path(STATISTICS), self._architecture)
@@ -106,7 +105,7 @@ class Run:
 
     @property
     def _architecture(self) -> dict:
-        """What the header of the weights says: the other files must agree with it."""
+        """The arguments of the model, from the header of the weights; the other files must agree with them."""
         return checkpoints.read_architecture(self.path(MODEL))
 
     def write_experiment(self, experiment: Experiment) -> None:
@@ -117,9 +116,9 @@ class Run:
         self.experiment = experiment
 
     def write_model(self, model: LatentModel) -> None:
-        """Write the weights and the architecture, in float32 and so bit for bit.
+        """Write the weights, in float32 and so exactly, and the architecture.
 
-        Statistics and codes that lie there are removed first: they describe the weights that are replaced.
+        Existing statistics and codes are removed first, because they describe the weights that are replaced.
         """
         with disk_errors_as_user_error(self.folder):
             for part in (STATISTICS, CODES):
@@ -128,31 +127,31 @@ class Run:
         checkpoints.write_model(self.path(MODEL), model)
 
     def write_statistics(self, statistics: Statistics) -> None:
-        """Write the statistics."""
+        """Write the statistics to statistics.safetensors."""
         from .statistics import write_statistics
 
         write_statistics(self.path(STATISTICS), statistics)
         self._forget("statistics")
 
     def write_codes(self, codes: Codes) -> None:
-        """Write the codes."""
+        """Write the held-out codes to codes.safetensors."""
         from .statistics import write_codes
 
         write_codes(self.path(CODES), codes)
         self._forget("codes")
 
     def write_history(self, history: pd.DataFrame) -> None:
-        """Write the table of epochs."""
+        """Write the table of epochs to history.csv."""
         with atomic_write(self.path(HISTORY)) as partial:
             history.to_csv(partial, index=False)
         self.history = history
 
     def write_metrics(self, metrics: dict[str, dict]) -> None:
-        """Merge what was measured into metrics.json."""
+        """Add metrics to metrics.json; those under the same key are replaced."""
         self._replace_metrics(self.metrics | metrics)
 
     def forget_old_evaluations(self) -> None:
-        """Remove the evaluations from metrics.json if the weights were replaced, and with them the statistics."""
+        """Remove the evaluations from metrics.json if the weights were replaced, that is, if statistics are missing."""
         if self.has(METRICS) and not self.has(STATISTICS):
             kept = {key: value for key, value in self.metrics.items() if not key.startswith("evaluation")}
             self._replace_metrics(kept)
@@ -163,15 +162,15 @@ class Run:
         self.metrics = metrics
 
     def _forget(self, *parts: str) -> None:
-        """Have these parts read again when they are next asked for."""
+        """Read these parts again at their next use."""
         for part in parts:
             self.__dict__.pop(part, None)
 
 
 def load(name: str | Path) -> Run:
-    """The run in a folder, or the shipped checkpoint of that name.
+    """The run in a folder, or the shipped checkpoint with that name.
 
-    Raises `UserError` if there is neither, or if it holds no weights.
+    Raises `UserError` if there is neither, or if there are no weights.
     """
     folder = Run(name)
     if folder.folder.is_dir():
@@ -193,11 +192,11 @@ def load(name: str | Path) -> Run:
 
 
 def record(name: str) -> Run:
-    """The shipped record of an experiment: its settings, epochs, metrics and pictures, and weights where they are."""
+    """The shipped record of an experiment: settings, history, metrics and pictures, and weights if they are shipped."""
     return Run(SHIPPED / name)
 
 
 def shipped() -> list[str]:
-    """The names of the checkpoints that come with the package; of other runs it holds the record alone."""
+    """The names of the checkpoints that come with the package. Other runs are shipped as records without weights."""
     found = (Run(path.parent) for path in SHIPPED.glob(f"*/{MODEL}"))
     return sorted(run.name for run in found if run.has(CONFIG))

@@ -1,4 +1,4 @@
-"""What a person looks at during a run: pictures of every epoch, and their animation."""
+"""Pictures of every epoch of a run, and their animation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..support.files import make_folder
 from .run import ANIMATION, PICTURES, Run
 
 SHOWN, COLUMNS = 36, 6  # images per picture, and in each of its rows
-LONGEST_ANIMATION = 40  # frames: of a longer run, evenly spaced epochs
+LONGEST_ANIMATION = 40  # frames; a longer run is shown at evenly spaced epochs
 
 
 @torch.no_grad()
 def write_pictures(run: Run, model: LatentModel, valid: data.Dataset, epoch: int) -> None:
-    """Write this epoch's reconstructions and samples; after the first one also the images that are reconstructed.
+    """Write this epoch's reconstructions and samples; after the first epoch also the original images.
 
-    These images and the latent draws are the same in every epoch, so that the pictures can be compared. `model` is in
-    evaluation mode.
+    The images and the latent draws are the same in every epoch, so that the pictures can be compared. `model` must be
+    in evaluation mode.
     """
     make_folder(run.path(PICTURES))
     x = next(iter(data.loader(valid.subset(SHOWN), SHOWN, device=model.device)))
@@ -34,7 +34,7 @@ def write_pictures(run: Run, model: LatentModel, valid: data.Dataset, epoch: int
 
 
 def write_animation(run: Run, epochs: int) -> None:
-    """Write training.gif from the pictures of `epochs` epochs, those that are still there."""
+    """Write training.gif from the pictures of `epochs` epochs; missing pictures are left out."""
     step = -(-epochs // LONGEST_ANIMATION)
     shown = [epoch for epoch in range(epochs, 0, -step) if all(path.is_file() for path in _pair(run, epoch))]
     if shown:

@@ -1,8 +1,8 @@
-"""What is fitted once a model is trained, and kept with it: priors, attribute directions, a sharpener; held-out codes.
+"""What is fitted after training and kept with a model: priors, attribute directions, a sharpener; held-out codes.
 
-`Statistics` describe where the encoder puts the data and what the decoder leaves out; `Codes` are some held-out images,
-encoded. Both are written as safetensors. A file may come from a stranger, so nothing in it is believed before it is
-checked.
+`Statistics` describe the distribution of the codes and the contrast that the decoder loses. `Codes` are the codes of
+some held-out images. Both are written as safetensors. A file may come from an untrusted source, so everything in it is
+checked before use.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..support.tensorfiles import in_float32, read_tensors, with_prefix, write_t
 FittedPrior = Gaussian | GaussianMixture | Flow
 PRIORS: dict[str, type[FittedPrior]] = {"gaussian": Gaussian, "gmm": GaussianMixture}  # of every run
 OPTIONAL_PRIORS: dict[str, type[FittedPrior]] = {"flow": Flow}
-COMPONENTS = 10  # of the mixture that is fitted to the codes
-HELD_OUT_CODES = 500  # validation images whose codes a run keeps
-SHARPENED_ON = 2_000  # training images whose power the sharpener learns
+COMPONENTS = 10  # of the Gaussian mixture
+HELD_OUT_CODES = 500  # number of validation images whose codes a run keeps
+SHARPENED_ON = 2_000  # number of training images that the sharpener is fitted to
 
 
 @dataclass
 class Statistics:
-    """Where an encoder puts the data, and what its decoder leaves out: what painting needs besides the model.
+    """What sampling and editing need besides the model.
 
-    `priors` by the names that the command line uses; `directions` (A, latent_dim), one row per attribute name; `sigma`
-    is the root-mean-square error on the training images, the standard deviation of a calibrated decoder; `sharpener`
-    is None in a run from before there were any.
+    `priors` are stored by their names on the command line. `directions` (A, latent_dim) has one row per attribute name.
+    `sigma` is the root-mean-square error on the training images, in units of pixels in [0, 1]: the standard deviation
+    of a calibrated decoder. `sharpener` is None in the file of a run that was trained before sharpeners existed.
     """
 
     priors: dict[str, FittedPrior]
@@ -48,7 +48,7 @@ class Statistics:
     sharpener: Sharpener | None = None
 
     def prior(self, name: str) -> FittedPrior:
-        """One of the fitted priors. Raises `UserError` that says which there are, and how a run gets a flow."""
+        """The fitted prior of that name. Raises a `UserError` that lists the priors and says how to fit a flow."""
         if name not in self.priors:
             known = " or ".join(self.priors)
             raise UserError(
@@ -58,7 +58,7 @@ class Statistics:
         return self.priors[name]
 
     def direction(self, attribute: str) -> Tensor:
-        """The direction (latent_dim,) of one attribute. Raises `UserError` that suggests the nearest names."""
+        """The direction (latent_dim,) of an attribute. Raises a `UserError` that suggests the nearest names."""
         if not self.attribute_names:
             raise UserError("This run's images had no attributes, so nothing can be edited: train on faces or celeba.")
         if attribute not in self.attribute_names:
@@ -68,11 +68,10 @@ class Statistics:
 
 @dataclass
 class Codes:
-    """The posteriors of some held-out images: what walks and edits need where the images themselves are not at hand.
+    """The posteriors of some held-out images, from which interpolations and edits can start without the dataset.
 
-    They are the first images of the validation split, in order, which the model was not trained on. `mu` is
-    (N, latent_dim), `logvar` the same or, of an autoencoder, None; `attributes` is bool (N, A) with one column per
-    name, or None if the images have none.
+    The images are the first images of the validation split, in order. `mu` is (N, latent_dim), `logvar` the same, or
+    None for an autoencoder. `attributes` is bool (N, A) with one column per name, or None if there are no labels.
     """
 
     mu: Tensor
@@ -81,7 +80,7 @@ class Codes:
     attribute_names: list[str] = field(default_factory=list)
 
     def lacking(self, attribute: str) -> Tensor:
-        """The means (n, latent_dim) of the images without an attribute; of all where none is known to lack it."""
+        """The means (n, latent_dim) of images labelled as without the attribute, or of all images if there are none."""
         if self.attributes is None or attribute not in self.attribute_names:
             return self.mu
         lacks = ~self.attributes[:, self.attribute_names.index(attribute)]
@@ -89,7 +88,7 @@ class Codes:
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:
-    """Write statistics to a file."""
+    """Write statistics to a file; of a covariance only the lower triangle is stored."""
     tensors = {
         f"{name}.{key}": _triangle(value) if "covariance" in key else value
         for name, prior in statistics.priors.items()
@@ -103,9 +102,9 @@ def write_statistics(path: Path, statistics: Statistics) -> None:
 
 
 def read_statistics(path: Path, architecture: dict) -> Statistics:
-    """The statistics in a file, of the model that has these arguments.
+    """Read the statistics of the model with these arguments.
 
-    Raises `UserError` if the file is missing, damaged, or does not belong to such a model.
+    Raises `UserError` if the file is missing or damaged, or belongs to another model.
     """
     tensors, about = read_tensors(path)
     d = architecture["latent_dim"]
@@ -129,13 +128,13 @@ def _priors(tensors: dict[str, Tensor]) -> dict[str, FittedPrior]:
 
 
 def _triangle(matrices: Tensor) -> Tensor:
-    """The lower triangles (..., d (d + 1) / 2) of symmetric matrices (..., d, d): the rest says the same again."""
+    """The lower triangles (..., d (d + 1) / 2) of symmetric matrices (..., d, d)."""
     rows, columns = torch.tril_indices(*matrices.shape[-2:])
     return matrices[..., rows, columns]
 
 
 def _symmetric(triangles: Tensor, d: int) -> Tensor:
-    """The symmetric matrices (..., d, d) of these triangles. Raises `ValueError` if they are of another size."""
+    """The symmetric matrices (..., d, d) with these triangles. Raises `ValueError` for a wrong size."""
     if triangles.shape[-1] != d * (d + 1) // 2:
         raise ValueError(f"covariances have {triangles.shape[-1]} entries and should have {d * (d + 1) // 2}")
     rows, columns = torch.tril_indices(d, d)
@@ -145,7 +144,7 @@ def _symmetric(triangles: Tensor, d: int) -> Tensor:
 
 
 def _require_agreement(statistics: Statistics, d: int) -> None:
-    """Raise `ValueError` unless all is finite and of the model's latent dimension d, with a direction for each name."""
+    """Raise `ValueError` unless all tensors are finite, fit latent dimension d, and every name has a direction."""
     gaussian, mixture = (statistics.priors[name].tensors() for name in ("gaussian", "gmm"))
     k = len(mixture["weights"])
     shapes = {"mean": (d,), "covariance": (d, d), "weights": (k,), "means": (k, d), "covariances": (k, d, d)}
@@ -154,24 +153,24 @@ def _require_agreement(statistics: Statistics, d: int) -> None:
     if not ((mixture["weights"] >= 0).all() and mixture["weights"].sum() > 0):
         raise ValueError("weights are not those of a mixture")
     if "flow" in statistics.priors:
-        weights = statistics.priors["flow"].tensors()  # which fit each other
+        weights = statistics.priors["flow"].tensors()  # whose shapes `Flow.from_tensors` has checked
         for name, tensor in weights.items():
             _require(name, tensor, (d,) if name in ("mean", "std") else tensor.shape)
     if statistics.attribute_names:
         _require("directions", statistics.directions, (len(statistics.attribute_names), d))
     for prior in statistics.priors.values():
-        prior.sample(1, torch.Generator())  # raises LinAlgError where a covariance is none
+        prior.sample(1, torch.Generator())  # raises LinAlgError if a covariance is not positive-definite
 
 
 def write_codes(path: Path, codes: Codes) -> None:
-    """Write codes to a file."""
+    """Write codes to a file; logvar and attributes only if there are any."""
     tensors = {"mu": codes.mu, "logvar": codes.logvar, "attributes": codes.attributes}
     known = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     write_tensors(path, known, {"attribute_names": codes.attribute_names})
 
 
 def read_codes(path: Path, architecture: dict) -> Codes:
-    """The codes in a file, of the model that has these arguments. Raises `UserError` as `read_statistics` does."""
+    """Read the codes of the model with these arguments. Raises `UserError` as `read_statistics` does."""
     tensors, about = read_tensors(path)
     tensors = in_float32(tensors)
     with _inconsistency_as_user_error(path):
@@ -187,7 +186,7 @@ def read_codes(path: Path, architecture: dict) -> Codes:
 
 @contextmanager
 def _inconsistency_as_user_error(path: Path) -> Iterator[None]:
-    """Turn what is wrong with the contents of `path` into a `UserError`."""
+    """Turn errors caused by the contents of `path` into a `UserError`."""
     try:
         yield
     except (LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
@@ -195,7 +194,7 @@ def _inconsistency_as_user_error(path: Path) -> Iterator[None]:
 
 
 def _require(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> None:
-    """Raise `ValueError` unless the tensor has that shape and type and all of it is finite."""
+    """Raise `ValueError` unless the tensor has that shape and type, and all its values are finite."""
     if tensor.shape != shape:
         raise ValueError(f"{name} is {tuple(tensor.shape)} and should be {shape}")
     if tensor.dtype != dtype:
@@ -219,9 +218,9 @@ def fit_statistics(
     flip: bool = False,
     flow_steps: int = 0,
 ) -> Statistics:
-    """Encode `ds` and fit what painting needs: a Gaussian, a mixture, the attributes' directions, a sharpener.
+    """Encode `ds` and fit a Gaussian, a Gaussian mixture, the attributes' directions and a sharpener.
 
-    With `flip` the densities are fitted to the codes of the mirror images, too; with `flow_steps` a flow is one more.
+    With `flip` the densities are also fitted to the codes of the mirror images; with `flow_steps` a flow is fitted too.
     """
     mu, logvar = encode_for_priors(model, ds, flip, progress)
     fitted: dict[str, FittedPrior] = {
@@ -235,7 +234,7 @@ def fit_statistics(
 
 
 def fit_sharpener(model: LatentModel, ds: data.Dataset) -> Sharpener:
-    """A sharpener for the images that the model decodes, from its reconstructions of the first images of `ds`."""
+    """A sharpener for the model's images, fitted to the first 2,000 images of `ds` and their reconstructions."""
     few = ds.subset(SHARPENED_ON)
     return Sharpener().fit(data.all_images(few), reconstruct_all(model, few))
 
@@ -243,7 +242,7 @@ def fit_sharpener(model: LatentModel, ds: data.Dataset) -> Sharpener:
 def encode_for_priors(
     model: LatentModel, ds: data.Dataset, flip: bool, progress: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """mu and logvar of all images (of an autoencoder: z and None); with `flip` those of their mirror images follow."""
+    """mu and logvar of all images (for an autoencoder z and None); with `flip`, followed by their mirror images'."""
     mu, logvar = encode_dataset(model, ds, progress=progress)
     if not flip:
         return mu, logvar
@@ -256,13 +255,13 @@ def encode_for_priors(
 def fit_flow(
     model: LatentModel, mu: torch.Tensor, logvar: torch.Tensor | None, steps: int, progress: bool = True
 ) -> Flow:
-    """A flow that is fitted to these posteriors where the model is: on a GPU in seconds."""
+    """A flow that is fitted to these posteriors on the model's device: on a GPU it takes seconds."""
     place = model.device
     return Flow(steps).fit(mu.to(place), None if logvar is None else logvar.to(place), progress)
 
 
 def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Tensor]:
-    """The attributes that some images have and some lack, and their directions (A, latent_dim)."""
+    """The attributes that some images have and others lack, and their directions (A, latent_dim)."""
     if ds.attributes is None:
         return [], torch.empty(0)
     kept = [i for i, column in enumerate(ds.attributes.T) if 0 < column.sum() < len(column)]
@@ -271,6 +270,6 @@ def _directions(mu: torch.Tensor, ds: data.Dataset) -> tuple[list[str], torch.Te
 
 
 def encode_held_out(model: LatentModel, valid: data.Dataset) -> Codes:
-    """The codes of the first validation images: walks and edits start from them where no image is at hand."""
+    """The codes of the first 500 validation images, from which interpolations and edits can start."""
     shown = valid.subset(HELD_OUT_CODES)
     return Codes(*encode_dataset(model, shown), shown.attributes, shown.attribute_names)

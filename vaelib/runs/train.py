@@ -1,4 +1,4 @@
-"""From an experiment to a run: its settings, its training, and all that is written to its folder."""
+"""From an experiment to a run: its settings, its training, and the files in its folder."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def start(
 ) -> tuple[Experiment, Run]:
     """The settings and the folder of a run of experiment `name`; nothing is written yet.
 
-    A resumed run keeps the settings of its config.toml, with `overrides` on top. Raises `UserError` if there is a
-    run in the folder already that is not to be resumed, or if the folder cannot be made.
+    A resumed run keeps the settings of its config.toml, changed by `overrides`. Raises `UserError` if the folder holds
+    a run and `resume` is not set, or if the folder cannot be made.
     """
     run = Run(out or Path("runs") / name)
     if out:
@@ -53,15 +53,16 @@ def _require_same_architecture(run: Run, continued: Experiment) -> None:
 def train(
     experiment: Experiment, run: Run, root: str | Path | None = None, resume: bool = False, progress: bool = True
 ) -> pd.DataFrame:
-    """Train the experiment's model, write everything to the folder of `run`; statistics, codes and metrics at the end.
+    """Train the experiment's model and write the folder of `run`; statistics, codes and metrics come at the end.
 
-    The folder is made once all else is known to be right: a mistake in the settings leaves nothing behind. When a
-    resumed run trains on, what described its old weights is removed. Raises `UserError` if the GPU's memory is full.
+    The folder is made after the settings and the data have been checked, so a mistake in them leaves nothing behind.
+    When a resumed run trains further, the statistics, codes and metrics of its old weights are removed. Raises
+    `UserError` if the GPU's memory is full.
     """
     accelerator = devices.accelerator()
-    accelerator.wait_for_everyone()  # one that is still in `start` would take this run's folder for another's
+    accelerator.wait_for_everyone()  # a process that is still in `start` must not see the folder of this run
     torch.manual_seed(experiment.seed)
-    model = experiment.build_model()  # before the images, whose preparation may take long: it refuses what does not fit
+    model = experiment.build_model()  # before the data, which may take long: a bad shape fails here
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
     valid_set = data.load(experiment.dataset, experiment.size, "valid", root, progress)
     _require_enough(train_set, experiment)
@@ -89,19 +90,19 @@ def fit(
     progress: bool = True,
     **settings,
 ) -> pd.DataFrame:
-    """`training.fit` into the folder of `run`, which exists; with `resume`, go on after the last epoch written there.
+    """Call `training.fit` and write to the existing folder of `run`; with `resume`, continue after its last epoch.
 
-    After every epoch the folder holds the table of all epochs, pictures, the weights, and all that is needed to go on;
-    in the end also an animation. However the training ends, metrics.json keeps no metrics of weights that are gone.
+    After every epoch the folder holds the table of all epochs, pictures, the weights, and the state to resume from; at
+    the end also an animation. However training ends, metrics.json keeps no metrics of weights that were replaced.
     """
 
     def write_epoch(state: training.Training) -> None:
         run.write_history(pd.DataFrame(state.history))
         snapshots.write_pictures(run, state.kept, valid_set, len(state.history))
         run.write_model(state.kept)
-        checkpoints.write_resume(run.path(RESUME), state)  # last: it vouches for all the others
+        checkpoints.write_resume(run.path(RESUME), state)  # last: an epoch counts as finished when this file is there
 
-    def go_on(state: training.Training) -> None:
+    def restore(state: training.Training) -> None:
         checkpoints.read_resume(run.path(RESUME), state)
 
     is_main_process = devices.accelerator().is_main_process
@@ -110,7 +111,7 @@ def fit(
             model,
             train_set,
             valid_set,
-            resume=go_on if resume else None,
+            resume=restore if resume else None,
             after_epoch=write_epoch,
             progress=progress,
             **settings,
@@ -124,7 +125,7 @@ def fit(
 
 
 def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:
-    """Raise `UserError` unless the images fill a batch and are enough for `fit_statistics`, which comes last."""
+    """Raise `UserError` unless the images fill a batch and are enough for `fit_statistics` at the end."""
     needed = max(experiment.batch_size, experiment.latent_dim + 1, COMPONENTS)
     if len(train_set) < needed:
         raise UserError(
@@ -134,7 +135,7 @@ def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:
 
 
 def training_metrics(experiment: Experiment, history: pd.DataFrame) -> dict:
-    """What a run cost and where it ended: the settings are in config.toml, every epoch in history.csv."""
+    """Time, hardware, versions and the last epoch's losses of a run, in seconds and in nats per image."""
     last = history.iloc[-1]
     return {
         "epochs": int(last["epoch"]),

@@ -1,4 +1,4 @@
-"""What training computes on: the device, its precision and its compiler, and the processes that share the work."""
+"""The hardware of training: the device, its precision and compiler, and the processes that share the work."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 def accelerator() -> Accelerator:
-    """Find the device, and the other processes where a launcher has started several.
+    """Find the device, and the other processes if a launcher has started several.
 
-    Raises `UserError` if there are more of them than GPUs, or if they cannot reach each other: each would train alone,
-    into the same folder.
+    Raises `UserError` if there are more processes than GPUs, or if the processes cannot reach each other: each would
+    train alone and write to the same folder.
     """
-    _require_a_gpu_for_each()  # first, since Accelerate makes the processes wait for each other
-    # Accelerate joins CPU processes only with cpu=True. Its mixed precision is fixed for a process, so `autocast` below
-    # replaces it.
+    _require_a_gpu_for_each()  # first, because Accelerate makes the processes wait for each other
+    # Accelerate connects CPU processes only with cpu=True. Its mixed precision cannot change within a process, so
+    # `autocast` below is used instead.
     found = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
     started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
     if found.num_processes != started:
@@ -37,7 +37,7 @@ def accelerator() -> Accelerator:
 
 
 def _require_a_gpu_for_each() -> None:
-    """Raise `UserError` if more processes were started on this machine than it has GPUs; those on CPUs need none."""
+    """Raise `UserError` if more GPU processes were started on this machine than it has GPUs."""
     if parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available():
         return
     started, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
@@ -57,7 +57,7 @@ def out_of_memory_as_user_error(remedy: str) -> Iterator[None]:
 
 
 def share_batch_statistics(model: torch.nn.Module, accelerator: Accelerator) -> None:
-    """Let batch normalisation use the statistics of all processes' images; on CPUs torch cannot, each uses its own."""
+    """Let batch normalisation use the statistics of all processes' images. On CPUs each process uses its own."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)  # replaces the layers in place
 
@@ -69,28 +69,28 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 numbers itself, so that using them saves time."""
+    """Whether the hardware has bfloat16 instructions, so that bfloat16 saves time."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Without such instructions a CPU emulates them, slower than float32.
+    # A CPU without them emulates bfloat16, which is slower than float32.
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def compiled(module: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
     """The module under torch.compile; its kernels are generated at the first call.
 
-    Raises `UserError` where they cannot be built, for want of a compiler for instance, or if several processes train.
+    Raises `UserError` if they cannot be built (without a C++ compiler, for example), or if several processes train.
     """
     if accelerator.num_processes > 1:
         raise UserError("torch.compile is for one process here: train with --set compile=false.")
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.ones(2, device=accelerator.device))
-    except Exception as error:  # of many kinds, by system and by what is missing
+    except Exception as error:  # the kind depends on the system and on what is missing
         raise UserError(
             f"torch.compile does not work here ({first_line(error)}): install a C++ compiler, or train with --set "
             "compile=false."
         ) from error
-    # "reduce-overhead" launches all kernels of a call together, as CUDA graphs.
+    # "reduce-overhead" launches all kernels of a call together, as a CUDA graph.
     mode = "reduce-overhead" if accelerator.device.type == "cuda" else "default"
     return cast(torch.nn.Module, torch.compile(module, mode=mode))
 

@@ -1,4 +1,4 @@
-"""The one kind of error that a user can cause, and the help that its message gives."""
+"""`UserError`, for mistakes that a user can correct, and its messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 
 class UserError(ValueError):
-    """A mistake that the person at the keyboard can fix.
+    """A mistake that the user can correct.
 
     The message is one sentence that names the cause and the remedy. The command line prints it without a traceback
     and exits with status 2.
@@ -16,14 +16,14 @@ class UserError(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """What another program's error says, in its first line; its type if it says nothing."""
+    """The first line of an error's message, or the error's type if there is no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """A `UserError` for a name that does not exist, which suggests the nearest names that do.
+    """A `UserError` for a name that does not exist; its message suggests the nearest existing names.
 
-    `kind` says what was asked for, in a sentence ("attribute", "experiment"); `known` are the names that exist.
+    `kind` is the kind of name for the message ("attribute", "experiment"); `known` are the names that exist.
     """
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
@@ -33,7 +33,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
 
 
 def run_program(name: str, work: Callable[[], None]) -> None:
-    """Do the work of a program; a `UserError` ends it with one sentence on the error stream and exit status 2."""
+    """Run a program. A `UserError` is printed as one sentence on the error stream, and the exit status is then 2."""
     try:
         work()
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never sees an incomplete file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .errors import UserError
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` once the block has ended without an error.
+    """Yield a temporary path beside `path`, and rename it to `path` if the block ends without an error.
 
-    Whatever happens inside the block, `path` holds either its old content or all of the new one. The temporary name
-    keeps the suffix of `path`, because image writers choose their format by it.
+    Whatever happens inside the block, `path` holds either its old content or the complete new content. The temporary
+    name keeps the suffix of `path`, because image writers choose their format by it.
 
     Raises `UserError` if the folder does not exist, the disk is full, or the file is larger than the system allows.
     """
@@ -33,20 +33,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """Wait until the disk holds the contents, so that a power cut cannot leave the new name on an empty file."""
+    """Wait until the contents are on the disk, so that a power failure cannot leave an empty file at the new name."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def require_folder_of(path: str | Path) -> None:
-    """Raise `UserError` unless the folder that is to hold `path` exists: asked before long work, not after it."""
+    """Raise `UserError` unless the folder of `path` exists. Call it before long work, not after."""
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise UserError(f"The folder {folder} does not exist: create it, or write {Path(path).name} somewhere else.")
 
 
 def make_folder(folder: str | Path) -> None:
-    """Make a folder, and those that it is to lie in, unless it is there.
+    """Make a folder and its parents, unless they exist.
 
     Raises `UserError` if a file is in the way, the disk is full, or writing is not permitted.
     """
@@ -54,14 +54,14 @@ def make_folder(folder: str | Path) -> None:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise UserError(f"{folder} cannot be made, since a file is in the way: choose another folder.") from error
-        except FileNotFoundError as error:  # as in a folder that the system makes itself
+            raise UserError(f"{folder} cannot be made because a file is in the way: choose another folder.") from error
+        except FileNotFoundError as error:  # as in a folder that only the system writes to
             raise UserError(f"{folder} cannot be made there: choose another folder.") from error
 
 
 @contextmanager
 def disk_errors_as_user_error(path: str | Path) -> Iterator[None]:
-    """Turn a full disk, a file that is too large or a lack of permission, met while writing `path`, to `UserError`."""
+    """Turn a full disk, a file that is too large, or a lack of permission to write `path` into a `UserError`."""
     try:
         yield
     except OSError as error:

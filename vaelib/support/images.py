@@ -1,4 +1,4 @@
-"""Pictures made of images: grids and animations, through Pillow."""
+"""Pictures made of images: grids and animations, with Pillow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from .errors import UserError
 from .files import atomic_write
 
-FORMATS = {  # those that hold a picture in colour, by the suffixes of their files
+FORMATS = {  # formats for colour pictures, by the suffix of the file
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -28,8 +28,8 @@ FORMATS = {  # those that hold a picture in colour, by the suffixes of their fil
 
 
 def grid(images: Tensor, columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
-    """Images (N, 3, H, W) in [0, 1] in rows of `columns`, on white, each pixel drawn `scale` pixels wide."""
-    # Not torchvision's make_grid: importing torchvision takes longer than everything that is done here.
+    """Images (N, 3, H, W) in [0, 1] in rows of `columns` on white, with each pixel `scale` pixels wide."""
+    # Not torchvision's make_grid, because importing torchvision takes longer than all the work here.
     images = (images.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     n, _, height, width = images.shape
     columns, rows = min(columns, n), -(-n // columns)
@@ -55,7 +55,7 @@ def side_by_side(pictures: Sequence[Image.Image], gap: int = 12) -> Image.Image:
 
 
 def titled(picture: Image.Image, titles: Sequence[str], size: int = 16) -> Image.Image:
-    """The picture under a line of titles, each at the middle of its equal share of the width."""
+    """The picture under a line of titles, each centred in an equal share of the width."""
     height = round(1.75 * size)
     sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
     sheet.paste(picture, (0, height))
@@ -67,16 +67,16 @@ def titled(picture: Image.Image, titles: Sequence[str], size: int = 16) -> Image
 
 
 def save(picture: Image.Image, path: str | Path) -> None:
-    """Write a picture in the format that the suffix of `path` names.
+    """Write a picture in the format of the suffix of `path`.
 
-    Raises `UserError` if it names none, or if the picture is too large for that format.
+    Raises `UserError` if the suffix names no format, or if the picture is too large for the format.
     """
     require_picture_name(path)
     _write(path, picture, FORMATS[Path(path).suffix.lower()])
 
 
 def require_picture_name(path: str | Path) -> None:
-    """Raise `UserError` unless a picture can be called `path`: asked before long work, not after it."""
+    """Raise `UserError` unless a picture can be written as `path`. Call it before long work, not after."""
     if Path(path).suffix.lower() not in FORMATS:
         raise UserError(f"{path} does not end in the name of a picture format: call it something.png.")
     if Path(path).is_dir():
@@ -84,7 +84,7 @@ def require_picture_name(path: str | Path) -> None:
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second: float = 8) -> None:
-    """Write an animation that loops, its last frame held for a second.
+    """Write a looping animation whose last frame is shown for a second.
 
     Raises `UserError` if the frames are too large for a GIF.
     """
@@ -93,11 +93,11 @@ def save_gif(frames: Sequence[Image.Image], path: str | Path, frames_per_second:
 
 
 def _write(path: str | Path, picture: Image.Image, picture_format: str, **options) -> None:
-    # Encoded in memory: written by Pillow itself, a file that a full disk cuts short can pass for a whole one.
+    # Encoded in memory, because a file that Pillow writes to a full disk can be cut short without an error.
     encoded = BytesIO()
     try:
         picture.save(encoded, picture_format, **options)
-    except (OSError, ValueError, OverflowError, struct.error) as error:  # one for each format
+    except (OSError, ValueError, OverflowError, struct.error) as error:  # each format raises its own
         raise UserError(
             f"{path} cannot hold {picture.width} x {picture.height} pixels as {picture_format}: write a .png, or show "
             "fewer images."

@@ -1,4 +1,4 @@
-"""The learning rate of everything that is trained here: the models, the flow, the attribute classifier."""
+"""The learning-rate schedule of all training: models, flow and attribute classifier."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 import torch
 
-RISING_SHARE = 0.1  # of all steps, in which the learning rate rises to its peak
+RISING_SHARE = 0.1  # the share of all steps in which the learning rate rises to its peak
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:
-    """Follow the schedule: a straight rise to `peak`, then half a cosine to zero; `done` in [0, 1] is the share done.
+    """Set the learning rate: a linear rise to `peak`, then half a cosine to zero. `done` in [0, 1] is the share done.
 
-    It is the one cycle of Smith & Topin 2017, falling along the cosine of Loshchilov & Hutter 2017. It depends on
-    nothing but `done`, so a resumed run needs no memory of it.
+    This is the one-cycle schedule of Smith & Topin 2017, with the cosine of Loshchilov & Hutter 2017. It depends only
+    on `done`, so a resumed run needs no stored state for it.
     """
     rising = done / RISING_SHARE
     falling = 0.5 * (1 + math.cos(math.pi * (done - RISING_SHARE) / (1 - RISING_SHARE)))

@@ -1,4 +1,4 @@
-"""Files of tensors: safetensors with a header of JSON, written whole or not at all, read without trust."""
+"""Files of tensors: safetensors with a JSON header, written completely or not at all, and checked when read."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from .files import atomic_write
 
 
 def in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with all real numbers in the precision of use."""
+    """The tensors with all floating-point values in float32."""
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def in_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with all real numbers in half the space, but for a tensor that holds larger ones than fit into it."""
+    """The tensors with floating-point values in float16, except tensors with values too large for it."""
     halves = {key: value.half() for key, value in tensors.items() if value.is_floating_point()}
     return tensors | {key: half for key, half in halves.items() if half.isfinite().all()}
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write tensors, and `about` as JSON in the header, so that `path` is never half written."""
+    """Write tensors, and `about` as JSON in the header, so that `path` is never incomplete."""
     stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     with atomic_write(path) as partial:
-        # Not by safetensors' save_file: a full disk is no OSError there, and nobody else could read its files.
+        # Not safetensors' save_file: it does not raise OSError on a full disk, and only the owner could read its files.
         partial.write_bytes(serialize(stored, {"vaelib": json.dumps(about)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """The tensors of a safetensors file and what its header says about them, or a `UserError`."""
+    """The tensors of a safetensors file, and its header. Raises `UserError` if the file cannot be read."""
     with _opened(path) as file:
         about = _header(file)
         return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (not a dict)
 
 
 def read_about(path: Path) -> dict:
-    """What the header of a safetensors file says about its tensors, none of which is read, or a `UserError`."""
+    """The header of a safetensors file, without reading its tensors. Raises `UserError` as `read_tensors` does."""
     with _opened(path) as file:
         return _header(file)
 
@@ -53,7 +53,7 @@ def _header(file: safe_open) -> dict:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[safe_open]:
-    """The file at `path`; raises `UserError` if it is missing, if it is damaged, or if vaelib did not write it."""
+    """The file at `path`. Raises `UserError` if it is missing or damaged, or if vaelib did not write it."""
     if not path.is_file():
         raise UserError(
             f"{path} does not exist: train the run to its end with `vaelib train NAME --resume`, or copy it again."
@@ -70,7 +70,7 @@ def _opened(path: Path) -> Iterator[safe_open]:
 
 
 def _unreadable(path: Path, error: SafetensorError) -> UserError:
-    """What is wrong with a file that is no safetensors file: these bytes at its head are no proof of a pickle alone."""
+    """The error for an invalid safetensors file; its first bytes say whether it is a pickle."""
     with path.open("rb") as file:
         start = file.read(2)
     if start == b"PK" or start[:1] == b"\x80":  # torch.save's zip archive, or a bare pickle
@@ -81,5 +81,5 @@ def _unreadable(path: Path, error: SafetensorError) -> UserError:
 
 
 def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with `prefix`, under the rest of their names."""
+    """The tensors whose names begin with `prefix`, by their names without the prefix."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,7 +1,7 @@
-"""The exercises of the course: each has a check that says what is wrong with a wrong answer.
+"""The exercises of the course: each has a check that gives a hint for a wrong answer.
 
-A chapter's module holds one function per exercise, which is given the reader's answer and returns the mistake as a
-hint, or None if there is none. `exercise` turns it into the check that the notebook calls.
+A chapter's module holds one function per exercise. It takes the reader's answer and returns a hint about the mistake,
+or None if the answer is right. `exercise` turns the function into the check that the notebook calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class UnansweredError(Exception):
 def exercise(find_mistake: Callable[[Any], str | None]) -> Callable[[Any], None]:
     """Make the check of an exercise: it prints one line, and never raises.
 
-    The undecorated function stays at hand as `__wrapped__`, for the tests.
+    Tests call the undecorated function, which is `__wrapped__`.
     """
 
     @functools.wraps(find_mistake)
@@ -30,28 +30,28 @@ def exercise(find_mistake: Callable[[Any], str | None]) -> Callable[[Any], None]
 
 
 def verdict(find_mistake: Callable[[Any], str | None], answer: Any) -> str:
-    """What the check says about an answer: right, wrong with a hint, not answered, or failing with an error."""
+    """The text of the check: the answer is right, wrong (with a hint), missing, or raised an error."""
     try:
         if _is_not_finite(given(answer)):  # a NaN would pass every check that compares it with bounds
             return "✗ Not yet: your answer is not a finite number."
         hint = find_mistake(answer)
     except UnansweredError:
         return "… Not answered yet: replace the three dots, then run this cell again."
-    except Exception as error:  # whatever the reader's code raises is theirs to see
+    except Exception as error:  # the reader should see any error of their own code
         kind = " Is it of the kind that the dots stand for?" if isinstance(error, TypeError | AttributeError) else ""
         return f"✗ Your answer stopped with {type(error).__name__}: {error}.{kind}"
     return "✓ Correct." if hint is None else f"✗ Not yet: {hint}"
 
 
 def _is_not_finite(answer: Any) -> bool:
-    """Whether the answer is one real number, of Python's, numpy's or torch's, and infinite or not a number."""
+    """Whether the answer is a single number (of Python, numpy or torch) that is infinite or NaN."""
     if isinstance(answer, float) or getattr(answer, "shape", None) == ():
         return not math.isfinite(answer)
     return False
 
 
 def given(answer: Any) -> Any:
-    """The answer, if there is one. Use it on what a reader's function returns, too."""
+    """Return the answer; raise `UnansweredError` if it is missing. Use it on the results of a reader's function too."""
     if answer is None or answer is ...:
         raise UnansweredError
     return answer

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from . import exercise, given
 
-NOISE_LEVEL = (0.05, 0.08)  # leaves room for networks trained somewhat longer or shorter than the chapter's
+NOISE_LEVEL = (0.05, 0.08)  # a range, because networks may be trained longer or shorter than the chapter's
 
 
 @exercise
@@ -45,7 +45,7 @@ def dimensions_needed(answer: Callable[[Tensor, float], int]) -> str | None:
 
 @exercise
 def noise_level(answer: float) -> str | None:
-    """The noise, as a standard deviation, at which the autoencoder's output is as far off as its input."""
+    """The standard deviation of noise at which the autoencoder's output has the same error as its input."""
     low, high = NOISE_LEVEL
     if low <= answer <= high:
         return None

@@ -11,7 +11,7 @@ from torch import Tensor
 from . import exercise, given
 
 LATENT_DIM = 64
-CHOICES = (5, 10)  # within two nats of each other on new codes; which comes first depends on the seed
+CHOICES = (5, 10)  # on new codes within two nats of each other; the seed decides which is better
 MEMORISING = 40
 
 
@@ -34,7 +34,7 @@ def midpoint(answer: float) -> str | None:
 @exercise
 def diagonal(sample: Callable[[Tensor, int], Tensor]) -> str | None:
     """A sampler of the Gaussian with the codes' means and standard deviations and without their correlations."""
-    with torch.random.fork_rng():  # the reader's own draws stay as they were
+    with torch.random.fork_rng():  # so that the reader's own random numbers do not change
         torch.manual_seed(0)
         codes = _correlated_codes(5000)
         z = given(sample(codes, 4000))
@@ -44,7 +44,7 @@ def diagonal(sample: Callable[[Tensor, int], Tensor]) -> str | None:
 
 
 def _correlated_codes(n: int) -> Tensor:
-    """Codes (n, 3) with standard deviations 1, 0.3 and 4, the first two of which go together."""
+    """Codes (n, 3) with standard deviations 1, 0.3 and 4; the first two columns are correlated."""
     u = torch.randn(n, 3)
     together = 0.8 * u[:, 0] + 0.6 * u[:, 1]
     return torch.stack([u[:, 0] + 5, 0.3 * together, 4 * u[:, 2] - 2], dim=1)

@@ -11,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 
 from . import exercise, given
 
-LEAST_SPREAD = 30  # widths of a cloud; with the KL it is about 8, without it about 85 after three epochs
+LEAST_SPREAD = 30  # widths of a cloud; about 8 with the KL, about 85 without it after three epochs
 
 
 @exercise
@@ -71,7 +71,7 @@ def kl_between_gaussians(function: Callable[[Tensor, Tensor, Tensor, Tensor], Te
 
 @exercise
 def spread_without_a_price(spread: float) -> str | None:
-    """How many widths of a posterior the means are spread over, after training without the KL."""
+    """The spread of the means, in widths of a posterior, after training without the KL."""
     if spread < 1:
         return "the means are spread wider than the clouds: divide mu.std(0) by sigma, not sigma by it."
     if spread < LEAST_SPREAD:

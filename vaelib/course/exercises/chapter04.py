@@ -40,7 +40,7 @@ def implied_noise(sigma: float) -> str | None:
 
 @exercise
 def loss_of_sigma(loss: Callable[..., Tensor]) -> str | None:
-    """A loss whose implied σ is a given one: its weights are read off by moving one term at a time."""
+    """A loss with a given implied σ. The check finds its weights by changing one term at a time."""
     for shape, latent_dim, sigma in (((5, 3, 4, 4), 6, 0.3), ((2, 3, 8, 8), 9, 0.1)):
         hint = _wrong_loss(loss, shape, latent_dim, sigma)
         if hint:
@@ -69,7 +69,7 @@ def _wrong_sign(a: float, b: float) -> str | None:
 
 
 def _wrong_weight(of_error: float, ratio: float, n: int, d: int, sigma: float) -> str | None:
-    """`of_error` is the weight of the mean squared error, `ratio` that of the implied σ² to the one asked for."""
+    """`of_error` is the weight of the mean squared error, `ratio` the implied σ² divided by the requested one."""
     mistakes = {
         1 / d: "the mean over the latent dimensions divides the KL by their number: make up for it.",
         d: "you have made up for the mean over the latent dimensions twice, or summed over them.",

@@ -11,12 +11,12 @@ from torch import Tensor
 from . import exercise, given
 
 CLOSE = 0.02
-COOLEST, HOTTEST = 1.6, 2.5  # between these the distance differs little
+COOLEST, HOTTEST = 1.6, 2.5  # in this range the distance differs little
 
 
 @exercise
 def tiling_clouds(nats: float) -> str | None:
-    """The information that one draw of z gives about which of 100 faces it came from, their clouds far apart."""
+    """The information, in nats, that z carries about which of 100 faces it came from, if their clouds are far apart."""
     mistakes = {
         math.log2(100): "that is the number of bits. In nats, take the natural logarithm.",
         100.0: "that is how many faces there are. How many nats does it take to name one of them?",
@@ -61,7 +61,7 @@ def aggregate_std(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 
 def _clouds(n: int) -> tuple[Tensor, Tensor]:
-    """mu and logvar (n, 3): the means spread by 2, 1 and 0.1 about 1, the clouds of widths that differ by image."""
+    """mu and logvar (n, 3): means with standard deviations 2, 1 and 0.1 about 1, and variances that differ by image."""
     generator = torch.Generator().manual_seed(0)
     mu = 1 + torch.tensor([2.0, 1.0, 0.1]) * torch.randn(n, 3, generator=generator)
     logvar = torch.tensor([-1.0, 0.5, 1.0]) + 0.8 * torch.randn(n, 3, generator=generator)

@@ -18,7 +18,7 @@ LEVELS_DIFFER = 0.01  # bits by which log2(255), the width of a cell between k/2
 
 @exercise
 def faded(answer: float) -> str | None:
-    """The share of gradient energy at t = 1/4 of a cross-fade of two pictures with nothing in common."""
+    """The share of gradient energy at t = 1/4 of a cross-fade between two uncorrelated pictures."""
     hints = {
         1.0: "the weights of the two pictures add up to 1, but the energy goes with their squares.",
         0.5: "that is what is left in the middle, at t = 1/2.",
@@ -70,7 +70,7 @@ def _other_sizes(function: Callable[[float, int], float]) -> str | None:
 
 @exercise
 def cheap_picture(picture: Tensor) -> str | None:
-    """A picture of more than one colour that the model of CIFAR-10 finds more probable than its photographs."""
+    """A picture of more than one colour to which the CIFAR-10 model gives a higher density than to photographs."""
     picture = torch.as_tensor(picture).detach().cpu().float()
     if picture.shape != SHAPE:
         return f"a picture is a tensor of shape {SHAPE}, yours has {tuple(picture.shape)}."
@@ -88,7 +88,7 @@ def cheap_picture(picture: Tensor) -> str | None:
 
 @torch.no_grad()
 def _bits_of(picture: Tensor) -> float:
-    """Bits per dimension by the ELBO of the shipped model, from 16 draws of z."""
+    """Bits per dimension from the ELBO of the shipped model, estimated from 16 draws of z."""
     model, sigma = runs.load("cifar10").model, runs.load("cifar10").statistics.sigma
     x = picture.expand(16, *SHAPE)
     x_hat, mu, logvar = model(x, torch.Generator().manual_seed(0))

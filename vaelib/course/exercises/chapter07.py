@@ -16,7 +16,7 @@ LEAST_GAP = 100  # nats; the chapter's numbers are about 220 with 200 images and
 
 @exercise
 def gigabytes(answer: float) -> str | None:
-    """What all of CelebA takes at 128 pixels a side as uint8, in units of 10⁹ bytes."""
+    """The size of all of CelebA at 128 pixels a side as uint8, in units of 10⁹ bytes."""
     right = IMAGES * 3 * SIDE**2 / 1e9
     mistakes = {
         4 * right: "that is float32. How many bytes does a value take in the prepared file?",
@@ -41,7 +41,7 @@ class PretendGPU:
     launch, compute, slow = 1.0, 4.0, 40.0
 
     def __init__(self):
-        self.now = self.free = 0.0  # the program's clock; when the device will be done
+        self.now = self.free = 0.0  # the program's clock; the time when the device will be done
         self.calls = []  # "step" and "synchronize", in order
 
     def step(self) -> None:
@@ -59,7 +59,7 @@ class PretendGPU:
 
 @exercise
 def throughput(answer: Callable[[PretendGPU, int, int], float]) -> str | None:
-    """A function that measures the images a second which a device takes in, of `steps` steps of `batch_size` images."""
+    """A function that measures images per second on a device, in `steps` steps of `batch_size` images."""
     gpu, batch_size, steps = PretendGPU(), 64, 200
     measured = float(given(answer(gpu, batch_size, steps)))
     right = 1000 * batch_size / gpu.compute

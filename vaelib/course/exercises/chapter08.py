@@ -19,7 +19,7 @@ Direction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @exercise
 def length_of_nothing(answer: float) -> str | None:
-    """The root-mean-square length of a mean difference between 33 and 467 codes whose labels were dealt at random."""
+    """The root-mean-square length of the mean difference between 33 and 467 codes with random labels."""
     hints = {
         0.0: "the two means estimate the same point, but from few codes. How far is each of them off?",
         LENGTH**2: "that is the mean squared length. Take its root.",
@@ -38,7 +38,7 @@ def length_of_nothing(answer: float) -> str | None:
 
 @exercise
 def balanced(direction: Direction) -> str | None:
-    """A function of mu (N, d), has (N,) and others (N, k) that weighs every kind of face alike: (d,)."""
+    """A function of mu (N, d), has (N,) and others (N, k) that gives every kind of face equal weight: (d,)."""
     mu, has, others = _lopsided_codes()
     answer = given(direction(mu, has, others))
     if answer.shape != mu.shape[1:]:
@@ -75,9 +75,9 @@ def _what_it_is_instead(answer: Tensor, differences: Tensor, mu: Tensor, has: Te
 
 
 def _lopsided_codes() -> tuple[Tensor, Tensor, Tensor]:
-    """Codes (600, 5), the labels (600,) of an attribute, and those (600, 2) of two others that it goes along with.
+    """Codes (600, 5), labels (600,) of an attribute, and labels (600, 2) of two others that are correlated with it.
 
-    One kind of face never has it, and it adds more to some kinds than to others: it matters how these are weighted.
+    One kind of face never has the attribute, and its effect differs between kinds, so their weights matter.
     """
     stream = torch.Generator().manual_seed(RANDOM_STATE)
     others = torch.rand(600, 2, generator=stream) < torch.tensor([0.3, 0.6])
@@ -90,7 +90,7 @@ def _lopsided_codes() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _kinds(others: Tensor) -> list[Tensor]:
-    """Which faces are of each kind, that is, agree in all of `others`: a mask (N,) per kind."""
+    """A mask (N,) for each kind of face; the faces of a kind agree in all of `others`."""
     return [(others == kind).all(1) for kind in others.unique(dim=0)]
 
 
@@ -107,7 +107,7 @@ def _by_frequency(mu: Tensor, has: Tensor, others: Tensor) -> Tensor:
 
 
 def _divided_by_all(mu: Tensor, has: Tensor, others: Tensor) -> Tensor:
-    """The mean over kinds of sums that were divided by the number of all faces with, or without, the attribute."""
+    """A mistake: the sums of each kind are divided by the number of all faces with (or without) the attribute."""
     both = [kind for kind in _kinds(others) if has[kind].any() and not has[kind].all()]
     sums = [mu[kind & has].sum(0) / has.sum() - mu[kind & ~has].sum(0) / (~has).sum() for kind in both]
     return torch.stack(sums).mean(0)

@@ -14,7 +14,7 @@ from . import exercise, given
 Draw = Callable[[Tensor, Tensor], Tensor]  # mu, logvar to z, (B, latent_dim) each
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # x, x_hat, mu, logvar to (B,) nats
 
-LIKELIHOOD = losses.Gaussian(0.1)  # the one of the chapter
+LIKELIHOOD = losses.Gaussian(0.1)  # as in the chapter
 LOGS = {"W": "detached draw", "X": "kl averaged", "Y": "shared epsilon", "Z": "gradients not cleared"}
 CULPRITS = {"P": "log sigma", "Q": "kl averaged", "R": "half missing"}
 SUSPECTS = ("log sigma", "kl averaged", "kl flipped", "half missing", "nll averaged", "sigmoid twice")
@@ -31,10 +31,10 @@ def programs() -> dict[str, tuple[Draw, Loss]]:
 
 
 def mystery(letter: str) -> Loss:
-    """A loss per image, (B,) nats, that should be nll + kl with Gaussian pixels of sigma 0.1, and is not: P, Q or R."""
+    """P, Q or R: a loss per image, (B,) nats, with a bug. It should be nll + kl with Gaussian pixels of sigma 0.1."""
     faulty = {"P": _log_sigma, "Q": _averaged_kl, "R": _half_missing}[letter]
 
-    def loss(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:  # the name of `faulty` would tell
+    def loss(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:  # hides the name of `faulty`
         return faulty(x, x_hat, mu, logvar)
 
     return loss
@@ -49,12 +49,12 @@ def _averaged_kl(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor
 
 
 def _log_sigma(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """As if `logvar` were log sigma."""
+    """A bug: `logvar` is used as log sigma."""
     return LIKELIHOOD.nll(x, x_hat) + losses.kl_divergence(mu, 2 * logvar)
 
 
 def _half_missing(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """The squared error over sigma² in place of its half."""
+    """A bug: the squared error over sigma² lacks the factor 1/2."""
     extra = 0.5 * losses.squared_error(x, x_hat) / LIKELIHOOD.sigma**2
     return LIKELIHOOD.nll(x, x_hat) + extra + losses.kl_divergence(mu, logvar)
 
@@ -64,7 +64,7 @@ def _uniform(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _wide(mu: Tensor, logvar: Tensor) -> Tensor:
-    """As if `logvar` were log sigma."""
+    """A bug: `logvar` is used as log sigma."""
     return mu + torch.exp(logvar) * torch.randn_like(mu)
 
 
@@ -82,10 +82,10 @@ def diagnoses(answer: Mapping[str, str]) -> str | None:
 
 @exercise
 def repaired(draw: Draw) -> str | None:
-    """A draw of z from N(mu, diag(exp(logvar))), one independent epsilon a number, with a gradient."""
+    """A draw of z from N(mu, diag(exp(logvar))) with an independent epsilon for each number, and with a gradient."""
     mu = torch.tensor([[-1.0, 0.0, 3.0]]).repeat(20_000, 1).requires_grad_()
     logvar = torch.tensor([[-4.0, 0.0, 2.0]]).repeat(20_000, 1).requires_grad_()
-    with torch.random.fork_rng():  # the reader's own draws stay as they were
+    with torch.random.fork_rng():  # so that the reader's own random numbers do not change
         torch.manual_seed(0)
         z = given(draw(mu, logvar))
     if z.shape != mu.shape:
@@ -108,7 +108,7 @@ def _no_gradient(z: Tensor, mu: Tensor, logvar: Tensor) -> str | None:
 
 
 def _wrong_noise(noise: Tensor, sigma: Tensor) -> str | None:
-    """What is wrong with the noise z - mu (N, 3), whose columns should have the standard deviations sigma."""
+    """The mistake in the noise z - mu (N, 3), whose columns should have the standard deviations sigma."""
     if (noise.std(0) < 1e-3 * sigma[0]).all():
         return "all rows got one epsilon: an image's noise has to be its own. Draw as many numbers as mu has."
     unit = noise / sigma
@@ -128,13 +128,13 @@ def _wrong_noise(noise: Tensor, sigma: Tensor) -> str | None:
 
 
 def _is_normal(unit: Tensor) -> bool:
-    """Whether the fourth moments are those of N(0, 1), 3: that of a uniform density is 1.8."""
+    """Whether the fourth moments are 3, as for N(0, 1); for a uniform density they are 1.8."""
     return bool(((unit**4).mean(0) - 3).abs().max() < 0.4)
 
 
 @exercise
 def culprits(answer: Mapping[str, str]) -> str | None:
-    """The names of what is wrong with the mysteries P, Q and R."""
+    """The names of the bugs in the mysteries P, Q and R."""
     hints = {
         "P": "P: set x_hat = x and mu = 0, and vary logvar only. For which logvar would the kl have this value?",
         "Q": "Q: set mu = 1 in one dimension, then in two, with logvar = 0. By how much should the kl rise each time?",
@@ -146,7 +146,7 @@ def culprits(answer: Mapping[str, str]) -> str | None:
 def _first_mistake(
     answer: Mapping[str, str], right: Mapping[str, str], names: Sequence[str], hints: Mapping[str, str]
 ) -> str | None:
-    """What is wrong with a name for each letter: a name that is none, a letter left out, or the first wrong answer."""
+    """The mistake in the names by letter: an unknown name, a missing letter, or the first wrong name."""
     unknown = set(map(given, answer.values())) - set(names)
     if unknown:
         return f"{sorted(unknown)[0]!r} is none of the names: {', '.join(names)}."

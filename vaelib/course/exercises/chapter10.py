@@ -11,7 +11,7 @@ from torch import Tensor
 from . import exercise, given
 
 REAL = 1000  # faces in the real set of the first exercise
-STEPS = 16  # Euler's steps that come within a quarter of the library's distance, among powers of two
+STEPS = 16  # the smallest power of two of Euler's steps within 25 % of the library's distance
 
 
 @exercise
@@ -71,7 +71,7 @@ def euler_steps(answer: int) -> str | None:
 
 @exercise
 def gain_and_price(answer: tuple[float, float]) -> str | None:
-    """Where the error has three times the power of what is painted: the gain, and how much its squared error grows."""
+    """The gain, and the growth of the squared error, if the error has three times the power of the decoded image."""
     gain, factor = (float(given(part)) for part in answer)
     gains = {
         4: "that is the power of images over what is painted. A gain multiplies coefficients: take the root.",
