@@ -1,7 +1,8 @@
 """The built site: every page alone on a disk or behind a web server, with no other host to ask.
 
 What can be read off the HTML is tested wherever the book can be built. Where Chromium is installed too, every page is
-opened in it, over http and over file://, and whatever is not local is blocked and reported.
+opened in it, over http and over file://, and whatever is not local is blocked and reported. There, axe-core also looks
+for what excludes readers who cannot see well or who use no mouse.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from itertools import cycle, pairwise, product
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ import yaml
 
 pytest.importorskip("jupyter_book", reason="builds the book")
 playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
-from bs4 import BeautifulSoup  # noqa: E402
+AXE_SCRIPT = pytest.importorskip("axe_playwright_python.base", reason="brings axe-core").AXE_SCRIPT
+BeautifulSoup = pytest.importorskip("bs4", reason="parses the pages").BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "_config.yml"
@@ -232,3 +234,79 @@ def background(page: playwright.Page, selector: str) -> list[int]:
     """Red, green and blue behind the first element that the selector finds."""
     colour = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
     return [int(part) for part in re.findall(r"\d+", colour)[:3]]
+
+
+# What axe-core finds. It is slow: most pages are checked in one mode, in turn, and only the typical pages in all modes.
+# Between them they have all that occurs: a banner, folded answers, wide tables, code, formulas and pictures.
+MODES = list(product((LAPTOP, PHONE), ("light", "dark")))
+TYPICAL_PAGES = ("book/intro", "book/questions", "book/results", CHAPTERS[-1])
+MODES_OF = {
+    page: MODES if page in TYPICAL_PAGES else [mode]
+    for page, mode in zip([*PAGES, "genindex"], cycle(MODES), strict=False)
+}
+
+UNFOLD = """() => {
+  document.querySelectorAll("button.toggle-button-hidden").forEach(button => button.click());
+  document.querySelectorAll("details").forEach(box => { box.open = true; });
+}"""
+
+NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+# Marks the first visible text of each look: its colour, its size and what lies behind it. For the contrast of one text
+# axe takes milliseconds. A chapter has thousands of coloured words of code, but fewer than a hundred looks.
+MARK_LOOKS = """() => {
+  const plain = ["rgba(0, 0, 0, 0)", "none", "1", "static"];
+  const backdrops = new Map([[null, ""]]);
+  const backdrop = element => {
+    if (!backdrops.has(element)) {
+      const {backgroundColor, backgroundImage, opacity, position} = getComputedStyle(element);
+      const own = [backgroundColor, backgroundImage, opacity, position].filter(value => !plain.includes(value));
+      backdrops.set(element, backdrop(element.parentElement) + own);
+    }
+    return backdrops.get(element);
+  };
+  const looks = new Set();
+  for (const element of document.querySelectorAll("body *")) {
+    const {color, fontSize, fontWeight} = getComputedStyle(element);
+    const look = [color, fontSize, fontWeight, backdrop(element)].join();
+    const hasText = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const isSeen = hasText && element.checkVisibility({opacityProperty: true, visibilityProperty: true});
+    element.toggleAttribute("data-look", isSeen && !looks.has(look));
+    if (isSeen) looks.add(look);
+  }
+}"""
+
+RUN_AXE = """async () => {
+  axe.configure({rules: [{id: "color-contrast", selector: "[data-look]"}]});
+  const {violations} = await axe.run({resultTypes: ["violations"], preload: false});
+  return violations.filter(({impact}) => ["serious", "critical"].includes(impact)).flatMap(
+    ({id, nodes}) => nodes.map(({target, failureSummary}) => `${id}: ${target} ${failureSummary}`));
+}"""
+
+
+def violations(opened: playwright.Page, screen: dict[str, int], scheme: str) -> list[str]:
+    """The serious and critical findings of axe-core on a screen of this size, in a light or a dark system."""
+    opened.set_viewport_size(screen)
+    opened.emulate_media(color_scheme=scheme)
+    opened.evaluate(UNFOLD)
+    opened.evaluate(NEXT_FRAME)
+    opened.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    opened.evaluate(MARK_LOOKS)
+    opened.evaluate(AXE_SCRIPT)
+    return [f"{scheme}, {screen['width']} pixels: {finding}" for finding in opened.evaluate(RUN_AXE)]
+
+
+@browser_only
+@pytest.mark.parametrize("address", ["file"], indirect=True)
+@pytest.mark.parametrize("page", MODES_OF)
+def test_is_accessible(visit: Visit, page: str) -> None:
+    opened = visit.open(f"{page}.html")
+    assert [found for mode in MODES_OF[page] for found in violations(opened, *mode)] == []
+
+
+@browser_only
+@pytest.mark.parametrize("address", ["http"], indirect=True)
+def test_search_results_are_accessible(visit: Visit) -> None:
+    opened = visit.open("search.html?q=variational")
+    opened.locator("#search-results .highlighted").first.wait_for()
+    assert [found for mode in MODES for found in violations(opened, *mode)] == []
