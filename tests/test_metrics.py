@@ -86,6 +86,42 @@ def test_frechet_distance_needs_two_examples():
         metrics.frechet_distance(torch.zeros(1, 3), torch.zeros(5, 3))
 
 
+# Kernel distance
+
+
+def test_the_kernel_distance_agrees_with_the_definition_written_out():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(5, 3, generator=generator), 1 + torch.randn(4, 3, generator=generator)
+
+    def mean(xs, ys):
+        return np.mean(
+            [(float(x @ y) / 3 + 1) ** 3 for i, x in enumerate(xs) for j, y in enumerate(ys) if xs is not ys or i != j]
+        )
+
+    assert metrics.kernel_distance(a, b) == pytest.approx(mean(a, a) + mean(b, b) - 2 * mean(a, b), rel=1e-5)
+
+
+def test_the_kernel_distance_is_unbiased_and_the_frechet_distance_is_not():
+    """Over many small sets of one distribution the first is 0 on average, within its standard error."""
+    generator = torch.Generator().manual_seed(1)
+    pairs = [torch.randn(2, 40, 8, generator=generator) for _ in range(300)]
+    kernel = np.array([metrics.kernel_distance(a, b) for a, b in pairs])
+    assert abs(kernel.mean()) < 3 * kernel.std() / len(kernel) ** 0.5
+    assert (kernel < 0).any()
+    assert np.mean([metrics.frechet_distance(a, b) for a, b in pairs]) > 1
+
+
+def test_the_kernel_distance_of_many_examples_is_summed_in_parts():
+    a, b = torch.randn(2, 600, 4, generator=torch.Generator().manual_seed(2))
+    whole = [metrics._mean_kernel(*pair, rows=1000) for pair in ((a, a), (b, b), (a, b))]
+    assert metrics.kernel_distance(a, b) == pytest.approx(whole[0] + whole[1] - 2 * whole[2], abs=1e-9)
+
+
+def test_the_kernel_distance_needs_two_examples():
+    with pytest.raises(UserError, match="at least 2 examples, these sets have 1 and 3"):
+        metrics.kernel_distance(torch.zeros(1, 2), torch.zeros(3, 2))
+
+
 # Precision, recall, nearest neighbours
 
 

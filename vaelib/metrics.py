@@ -83,6 +83,31 @@ def _symmetric_root(covariance: Tensor) -> Tensor:
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
+def kernel_distance(a: Tensor, b: Tensor) -> float:
+    """The squared maximum mean discrepancy of two sets of features, (N, D) and (M, D), with the kernel (x·y / D + 1)³.
+
+    E k(x, x') + E k(y, y') - 2 E k(x, y), where x and x' are two different examples of a, and y and y' of b. In
+    Inception features this is the KID (Bińkowski et al. 2018). The estimate is unbiased: unlike that of the Fréchet
+    distance, its expectation does not depend on N and M, and for two equal distributions it is 0, so an estimate can be
+    negative.
+
+    Raises `UserError` if a set has fewer than two examples.
+    """
+    if min(len(a), len(b)) < 2:
+        raise UserError(f"A pair needs at least 2 examples, these sets have {len(a)} and {len(b)}: give more.")
+    return _mean_kernel(a, a) + _mean_kernel(b, b) - 2 * _mean_kernel(a, b)
+
+
+def _mean_kernel(a: Tensor, b: Tensor, rows: int = 256) -> float:
+    """The mean of the kernel over all pairs of an example of a and another one of b."""
+    kernels = ((part @ b.double().T / a.shape[1] + 1) ** 3 for part in a.double().split(rows))
+    total = torch.stack([kernel.sum() for kernel in kernels]).sum()
+    if a is not b:
+        return (total / (len(a) * len(b))).item()
+    with_itself = ((a.double().square().sum(1) / a.shape[1] + 1) ** 3).sum()
+    return ((total - with_itself) / (len(a) * (len(a) - 1))).item()
+
+
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
     """Precision: the share of `fake` that looks real. Recall: the share of `real` that `fake` covers.
 
