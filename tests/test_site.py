@@ -39,10 +39,9 @@ KNOWN_ERRORS = ("Identifier 'THEBE_JS_URL' has already been declared",)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
-def build(folder: Path, config: Path = CONFIG) -> Path:
-    """Build the book into `folder`, every warning an error; return the folder of the pages."""
+def build(folder: Path, *options: str | Path) -> Path:
+    """Build the book into `folder`; return the folder of the pages."""
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ROOT, "--path-output", folder]
-    options = ["--config", config, "-W", "-n", "--keep-going"]
     finished = subprocess.run([*command, *options], capture_output=True, text=True, cwd=ROOT)
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
     return folder / "_build" / "html"
@@ -50,8 +49,8 @@ def build(folder: Path, config: Path = CONFIG) -> Path:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built pages."""
-    return build(tmp_path_factory.mktemp("book"))
+    """The folder of the built pages. Every warning is an error."""
+    return build(tmp_path_factory.mktemp("book"), "-W", "-n", "--keep-going")
 
 
 def parsed(site: Path, page: str) -> BeautifulSoup:
@@ -90,11 +89,14 @@ def test_solutions_and_answers_are_folded(site: Path, page: str) -> None:
 
 
 def test_a_configured_repository_gives_launch_buttons(site: Path, tmp_path: Path) -> None:
+    """The second build has two pages only, whose links to all the others lead nowhere."""
     assert "colab" not in (site / f"{CHAPTERS[0]}.html").read_text()
-    config = tmp_path / "_config.yml"
+    config, contents = tmp_path / "_config.yml", tmp_path / "_toc.yml"
     uncommented = re.sub("^#(?=[a-z]|  [a-z])", "", CONFIG.read_text(), flags=re.MULTILINE)
-    config.write_text(uncommented.replace("svg_formulas: book", f"svg_formulas: {ROOT / 'book'}"))
-    page = (build(tmp_path / "book", config) / f"{CHAPTERS[0]}.html").read_text()
+    config.write_text(re.sub(r"(svg_formulas|plain_docstrings): book", rf"\1: {ROOT / 'book'}", uncommented))
+    contents.write_text(f"format: jb-book\nroot: {PAGES[0]}\nchapters: [{{file: {CHAPTERS[0]}}}]\n")
+    options = ["--config", config, "--toc", contents]
+    page = (build(tmp_path / "book", *options) / f"{CHAPTERS[0]}.html").read_text()
     assert f"https://colab.research.google.com/github/OWNER/NAME/blob/main/{CHAPTERS[0]}.ipynb" in page
     assert f"https://mybinder.org/v2/gh/OWNER/NAME/main?urlpath=lab/tree/{CHAPTERS[0]}.ipynb" in page
 
@@ -109,15 +111,12 @@ class SilentHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def address(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """Where the site begins: at a web server on this machine, or in its folder."""
-    if request.param == "file":
-        yield site.as_uri()
-        return
+@pytest.fixture(scope="module")
+def addresses(site: Path) -> Iterator[dict[str, str]]:
+    """Where the site begins: at a web server on this machine, and in its folder."""
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SilentHandler, directory=str(site))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield {"file": site.as_uri(), "http": f"http://127.0.0.1:{server.server_port}"}
         server.shutdown()
 
 
@@ -142,6 +141,7 @@ class Visit:
 
     def open(self, page: str) -> playwright.Page:
         """Load a page and wait until its scripts have run."""
+        self.name = page.partition(".")[0]
         self.page.goto(f"{self.address}/{page}")
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_function("typeof MathJax === 'undefined' || !MathJax.startup || MathJax.startup.promise")
@@ -158,43 +158,49 @@ class Visit:
         if error not in KNOWN_ERRORS:
             self.errors.append(error)
 
+    def close(self) -> None:
+        """Close the page: no request may have gone elsewhere, and no error been reported."""
+        self.page.close()
+        assert self.strangers == []
+        assert self.errors == []
 
-@pytest.fixture
-def visit(browser: playwright.Browser, address: str) -> Iterator[Visit]:
-    """A page of a laptop's width; afterwards, no request may have gone elsewhere and no error been reported."""
-    visit = Visit(browser, address, LAPTOP)
+
+@pytest.fixture(params=["file", "http"])
+def visit(browser: playwright.Browser, addresses: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A tab of a laptop's width, for one test."""
+    visit = Visit(browser, addresses[request.param], LAPTOP)
     yield visit
-    visit.page.close()
-    assert visit.strangers == []
-    assert visit.errors == []
+    visit.close()
 
 
-def wait_for_formulas(opened: playwright.Page, site: Path, page: str) -> None:
+EVERY_FILE = [("file", page) for page in [*PAGES, "genindex"]]
+EVERY_PAGE = [*EVERY_FILE, *(("http", page) for _, page in EVERY_FILE)]
+
+
+@pytest.fixture(scope="module", params=EVERY_PAGE, ids="-".join)
+def shown(browser: playwright.Browser, addresses: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A page in a tab of a laptop's width: it is loaded once for all tests that look at it, which leave it so wide."""
+    kind, page = request.param
+    visit = Visit(browser, addresses[kind], LAPTOP)
+    visit.open(f"{page}.html")
+    yield visit
+    visit.close()
+
+
+def wait_for_formulas(shown: Visit, site: Path) -> None:
     """Wait until every formula of the page has been drawn."""
-    formulas = parsed(site, page).select("article .math")
-    opened.wait_for_function(f"document.querySelectorAll('article mjx-container svg').length >= {len(formulas)}")
+    formulas = parsed(site, shown.name).select("article .math")
+    shown.page.wait_for_function(f"document.querySelectorAll('article mjx-container svg').length >= {len(formulas)}")
 
 
 @browser_only
-@pytest.mark.parametrize("page", PAGES)
-def test_shows_formulas_and_pictures(visit: Visit, site: Path, page: str) -> None:
-    opened = visit.open(f"{page}.html")
-    wait_for_formulas(opened, site, page)
+def test_shows_formulas_and_pictures(shown: Visit, site: Path) -> None:
+    opened = shown.page
+    wait_for_formulas(shown, site)
     assert opened.locator("mjx-merror, [data-mml-node=merror]").count() == 0
     opened.evaluate("document.querySelectorAll('img').forEach(picture => { picture.loading = 'eager'; })")
     opened.wait_for_function("[...document.images].every(picture => picture.complete)")
     assert opened.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(p => p.src)") == []
-
-
-@browser_only
-@pytest.mark.parametrize("page", CHAPTERS)
-def test_unfolds_solutions(visit: Visit, page: str) -> None:
-    opened = visit.open(f"{page}.html")
-    for box in opened.locator("article .dropdown.admonition").all():
-        content = box.locator("> :not(.admonition-title)").first
-        assert not content.is_visible()
-        box.locator("button.toggle-button").first.click()
-        content.wait_for(state="visible")
 
 
 @browser_only
@@ -204,6 +210,8 @@ def test_searches(visit: Visit) -> None:
     assert "variational" in opened.locator("#search-results").inner_text().lower()
 
 
+NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 # Wide formulas scroll if they stand alone, and only to the right; those in a line of text have to fit.
 CUT_OFF = """() => [...document.querySelectorAll("article mjx-container > svg")].filter(formula => {
   const [box, drawn] = [formula.closest(".math"), formula].map(element => element.getBoundingClientRect());
@@ -212,13 +220,22 @@ CUT_OFF = """() => [...document.querySelectorAll("article mjx-container > svg")]
 
 
 @browser_only
-@pytest.mark.parametrize("page", PAGES)
-def test_fits_a_phone(visit: Visit, site: Path, page: str) -> None:
-    visit.page.set_viewport_size(PHONE)
-    opened = visit.open(f"{page}.html")
-    wait_for_formulas(opened, site, page)
-    assert opened.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
-    assert opened.evaluate(CUT_OFF) == []
+def test_fits_a_phone(shown: Visit, site: Path) -> None:
+    wait_for_formulas(shown, site)
+    shown.page.set_viewport_size(PHONE)
+    shown.page.evaluate(NEXT_FRAME)
+    assert shown.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+    assert shown.page.evaluate(CUT_OFF) == []
+    shown.page.set_viewport_size(LAPTOP)
+
+
+@browser_only
+def test_unfolds_solutions(shown: Visit) -> None:
+    for box in shown.page.locator("article .dropdown.admonition").all():
+        content = box.locator("> :not(.admonition-title)").first
+        assert not content.is_visible()
+        box.locator("button.toggle-button").first.click()
+        content.wait_for(state="visible")
 
 
 @browser_only
@@ -249,8 +266,6 @@ UNFOLD = """() => {
   document.querySelectorAll("button.toggle-button-hidden").forEach(button => button.click());
   document.querySelectorAll("details").forEach(box => { box.open = true; });
 }"""
-
-NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # Marks the first visible text of each look: its colour, its size and what lies behind it. For the contrast of one text
 # axe takes milliseconds. A chapter has thousands of coloured words of code, but fewer than a hundred looks.
@@ -297,15 +312,15 @@ def violations(opened: playwright.Page, screen: dict[str, int], scheme: str) -> 
 
 
 @browser_only
-@pytest.mark.parametrize("address", ["file"], indirect=True)
-@pytest.mark.parametrize("page", MODES_OF)
-def test_is_accessible(visit: Visit, page: str) -> None:
-    opened = visit.open(f"{page}.html")
-    assert [found for mode in MODES_OF[page] for found in violations(opened, *mode)] == []
+@pytest.mark.parametrize("shown", EVERY_FILE, indirect=True, ids="-".join, scope="module")
+def test_is_accessible(shown: Visit) -> None:
+    found = [finding for mode in MODES_OF[shown.name] for finding in violations(shown.page, *mode)]
+    shown.page.set_viewport_size(LAPTOP)
+    assert found == []
 
 
 @browser_only
-@pytest.mark.parametrize("address", ["http"], indirect=True)
+@pytest.mark.parametrize("visit", ["http"], indirect=True)
 def test_search_results_are_accessible(visit: Visit) -> None:
     opened = visit.open("search.html?q=variational")
     opened.locator("#search-results .highlighted").first.wait_for()
