@@ -28,7 +28,9 @@ BeautifulSoup = pytest.importorskip("bs4", reason="parses the pages").BeautifulS
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "_config.yml"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Chromium without its own windows opens pages sooner: it is the first choice where it is installed.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
