@@ -9,7 +9,7 @@ Shapes: B images in a batch, 3 colours, H = W = `image_size` pixels a side.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -185,4 +185,5 @@ def at_noise(mu: Tensor, logvar: Tensor, epsilon: Tensor) -> Tensor:
     return mu + torch.exp(0.5 * logvar) * epsilon
 
 
-MODELS = {"VAE": VAE, "AutoEncoder": AutoEncoder}  # by their names in experiment files
+# By their names in experiment files.
+MODELS: dict[str, Callable[..., LatentModel]] = {"VAE": VAE, "AutoEncoder": AutoEncoder}

@@ -64,20 +64,14 @@ class Experiment(Settings):
         return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.values().items())
 
 
-_OWN = {field.name for field in dataclasses.fields(Experiment)} - {field.name for field in dataclasses.fields(Settings)}
-_LAST = {"flow_steps": "int", "seed": "int"}
+_FIELDS = {field.name: str(field.type) for field in dataclasses.fields(Experiment)}
+_TYPES = _FIELDS | {"likelihood": "str", "sigma": "float"}
+_SETTINGS = [field.name for field in dataclasses.fields(Settings)]
+_LAST = ("flow_steps", "seed")
+_OWN = [name for name in _FIELDS if name not in (*_SETTINGS, *_LAST)]
+_ORDER = [*_OWN, "likelihood", "sigma", *(name for name in _SETTINGS if name not in ("likelihood", *_LAST)), *_LAST]
 # The keys of an experiment file and the types of their values: first dataset and model, then the settings of the loop.
-KINDS = {
-    **{field.name: str(field.type) for field in dataclasses.fields(Experiment) if field.name in _OWN - set(_LAST)},
-    "likelihood": "str",
-    "sigma": "float",
-    **{
-        field.name: str(field.type)
-        for field in dataclasses.fields(Settings)
-        if field.name not in ("likelihood", *_LAST)
-    },
-    **_LAST,
-}
+KINDS = {key: _TYPES[key] for key in _ORDER}
 REQUIRED = ("about", "dataset")  # the keys that have no default
 
 
