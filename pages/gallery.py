@@ -40,7 +40,7 @@ HEAD = """% Written by pages/gallery.py from the recorded files. Do not edit: ma
 What every recorded run paints, how it got there, and where its codes lie; {doc}`results` compares the runs in numbers.
 Everything shown was painted by a model. Where its training images are photographs, no original is shown, and nobody
 that the samples show exists. Pictures are as the decoder paints them, unless they are said to be sharpened
-({doc}`../notebooks/10-evaluating-and-beyond`).
+({doc}`../notebooks/11-second-stage-and-blur`).
 
 The figure of the codes has two parts. On the left are all coordinates of the codes together, beside the density of
 N(0, 1). On the right, dimension by dimension, is how far the codes of the images spread, and how wide the posterior of

@@ -73,7 +73,7 @@ def section(runs: list[RunRecord], main: RunRecord | None, recipe: RunRecord | N
         "A decoder that is trained by squared error paints means, and a mean lacks power at high frequencies: it is "
         "blurred. Once the training is over, a *sharpener* gives that power back. It multiplies each spatial frequency "
         f"by one gain, fitted to the power of {SHARPENED_ON:,} training images over that of their reconstructions, and "
-        "changes no weight. {doc}`../notebooks/10-evaluating-and-beyond` derives it.",
+        "changes no weight. {doc}`../notebooks/11-second-stage-and-blur` derives it.",
         f"It pays in squared error for looking real. {price(measured)} A smaller Fréchet distance alone proves little "
         "here, since the attribute network also likes white noise, as that chapter shows: look at the pictures, and "
         "ask other judges. All figures on this page are of images as the decoder paints them, unless they are said to "
