@@ -1,0 +1,62 @@
+"""A plane with axes, in which curves are drawn from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pages.diagrams.drawing import SMALL, Drawing, Point
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A box of a drawing, (left, top, right, bottom), and the range of numbers that it shows."""
+
+    drawing: Drawing
+    box: tuple[float, float, float, float]
+    xlim: tuple[float, float]
+    ylim: tuple[float, float]
+
+    def x(self, value: float) -> float:
+        left, _, right, _ = self.box
+        return left + (right - left) * (value - self.xlim[0]) / (self.xlim[1] - self.xlim[0])
+
+    def y(self, value: float) -> float:
+        _, top, _, bottom = self.box
+        return bottom - (bottom - top) * (value - self.ylim[0]) / (self.ylim[1] - self.ylim[0])
+
+    def at(self, x: float, y: float) -> Point:
+        return self.x(x), self.y(y)
+
+    def curve(self, xs: np.ndarray, ys: np.ndarray) -> list[Point]:
+        """The points of a curve, without those that lie outside of the box."""
+        (x0, x1), (y0, y1) = self.xlim, self.ylim
+        return [self.at(x, y) for x, y in zip(xs, ys, strict=True) if x0 <= x <= x1 and y0 <= y <= y1]
+
+    def area(self, xs: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[Point]:
+        """The outline of what lies between two curves."""
+        return [*self.curve(xs, high), *reversed(self.curve(xs, low))]
+
+    def axes(self, xlabel: str, ylabel: str = "") -> None:
+        """Two arrows from the lower left corner, with the names of what they show."""
+        left, top, right, bottom = self.box
+        self.drawing.arrow((left, bottom), (right, bottom), colour="muted", width=1.2)
+        self.drawing.text(right, bottom + 20, xlabel, size=SMALL, fill="muted", anchor="end")
+        if ylabel:
+            self.drawing.arrow((left, bottom), (left, top), colour="muted", width=1.2)
+            self.drawing.text(left - 10, top, ylabel, size=SMALL, fill="muted", anchor="end", turn=-90)
+
+    def ticks(self, values: Sequence[float]) -> None:
+        """Marks with numbers on the horizontal axis."""
+        bottom = self.box[3]
+        for value in values:
+            self.drawing.path([(self.x(value), bottom), (self.x(value), bottom + 4)], stroke="muted", width=1.2)
+            label = f"{value:g}".replace("-", "−")
+            self.drawing.text(self.x(value), bottom + 17, label, size=SMALL, fill="muted", anchor="middle")
+
+
+def gaussian(z: np.ndarray, mean: float = 0.0, sigma: float = 1.0) -> np.ndarray:
+    """The density of N(mean, sigma²) at z."""
+    return np.exp(-(((z - mean) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))
