@@ -95,7 +95,7 @@ def test_a_configured_repository_gives_launch_buttons(site: Path, tmp_path: Path
     assert "colab" not in (site / f"{CHAPTERS[0]}.html").read_text()
     config, contents = tmp_path / "_config.yml", tmp_path / "_toc.yml"
     uncommented = re.sub("^#(?=[a-z]|  [a-z])", "", CONFIG.read_text(), flags=re.MULTILINE)
-    config.write_text(re.sub(r"(svg_formulas|plain_docstrings): book", rf"\1: {ROOT / 'book'}", uncommented))
+    config.write_text(re.sub(r"(svg_formulas|plain_docstrings|plain_notebooks): book", rf"\1: {ROOT / 'book'}", uncommented))
     contents.write_text(f"format: jb-book\nroot: {PAGES[0]}\nchapters: [{{file: {CHAPTERS[0]}}}]\n")
     options = ["--config", config, "--toc", contents]
     page = (build(tmp_path / "book", *options) / f"{CHAPTERS[0]}.html").read_text()

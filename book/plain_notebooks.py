@@ -1,0 +1,171 @@
+"""A Sphinx extension that reads the chapters, which are written in plain Markdown, as if they were written in MyST.
+
+It also folds what the chapters collapse, their solutions and claims, draws diagrams into the page, so that they follow
+its light and dark mode, and shows figures, equations and sources as the chapters type them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from docutils.parsers.rst import directives
+from plain_markdown import split_caption, to_myst
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+from sphinxcontrib.bibtex.roles import CiteRole
+
+GLOSSARY, REFERENCES = "book/glossary", "book/references"
+AFTER_SPHINX = 900  # a priority: Sphinx has numbered figures and equations by then
+NUMBERED = re.compile(r"(?:equation-eq|fig)-(\d+|[a-z])-(\w+)")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx when it loads its extensions."""
+    app.add_directive("diagram", Diagram)
+    app.add_role("source", Source())
+    app.connect("source-read", read_chapter)
+    app.connect("doctree-read", fold_cells)
+    app.connect("env-get-updated", number_as_typed, AFTER_SPHINX)
+    app.connect("missing-reference", find_source)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+# The text
+
+
+def read_chapter(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Replace the source of a notebook, in place, as Sphinx requires."""
+    if docname.startswith("notebooks/"):
+        app.env.note_dependency(f"{app.srcdir}/{GLOSSARY}.md", docname=docname)
+        notebook = nbformat.v4.reads(content[0])
+        to_myst_notebook(notebook, glossary_terms(Path(app.srcdir, f"{GLOSSARY}.md").read_text(encoding="utf-8")))
+        content[0] = nbformat.v4.writes(notebook)
+
+
+def to_myst_notebook(notebook: nbformat.NotebookNode, terms: dict[str, str]) -> None:
+    """Rewrite the text cells in MyST; a caption under a picture becomes that of the cell that draws it."""
+    above = None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            figure, text = split_caption(cell.source)
+            if figure and above:
+                above.metadata.setdefault("mystnb", {})["figure"] = figure | {
+                    "caption": to_myst(figure["caption"], terms)
+                }
+                cell.source = text
+            cell.source = to_myst(cell.source, terms)
+        above = cell if cell.cell_type == "code" else None
+
+
+def glossary_terms(glossary: str) -> dict[str, str]:
+    """The terms of the glossary by the targets that a link names: lower case, with hyphens."""
+    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", glossary, re.MULTILINE | re.DOTALL)
+    terms = re.findall(r"^(?=\S)(.+)$", entries[1] if entries else "", re.MULTILINE)
+    return {"term-" + "-".join(re.findall(r"\w+", without_accents(term.lower()))): term for term in terms}
+
+
+def without_accents(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+# Folds
+
+
+def fold_cells(_app: Sphinx, doctree: nodes.document) -> None:
+    """Put the cells of a solution into the fold of its text, and the cells of claims into folds of their own."""
+    for cell in list(doctree.findall(is_cell)):
+        if "tag_solution" in cell["classes"]:
+            fold = cell.parent[cell.parent.index(cell) - 1]
+            if isinstance(fold, nodes.admonition) and "solution" in fold["classes"]:
+                cell.parent.remove(cell)
+                fold += cell
+        elif "tag_claims" in cell["classes"]:
+            cell.replace_self(folded(cell, claims_title(cell), "claims"))
+
+
+def is_cell(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+def folded(cell: nodes.Element, title: str, kind: str) -> nodes.admonition:
+    fold = nodes.admonition("", nodes.title(title, title), classes=["dropdown", kind])
+    fold += cell.deepcopy()
+    return fold
+
+
+def claims_title(cell: nodes.Element) -> str:
+    """How many claims a cell has printed. A claim that fails stops the notebook, so all that are stored hold."""
+    printed = [part.astext() for part in cell.findall(nodes.container) if part.get("nb_element") == "cell_code_output"]
+    number = len(re.findall(r"^✓ ", "\n".join(printed), re.MULTILINE))
+    return f"{number} claims, all hold" if number > 1 else "One claim, and it holds"
+
+
+# Pictures, numbers and sources
+
+
+class Diagram(SphinxDirective):
+    """A figure whose SVG stands in the page itself, where the variables of the page's style reach it."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec = {"alt": directives.unchanged_required, "name": directives.unchanged_required}  # noqa: RUF012
+
+    def run(self) -> list[nodes.Node]:
+        """Called by Sphinx for each diagram."""
+        _, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(path)
+        figure = nodes.figure("", nodes.raw("", inline_svg(Path(path), self.options["alt"]), format="html"))
+        figure["classes"].append("diagram")
+        self.add_name(figure)
+        text, messages = self.parse_inline(" ".join(self.content))
+        figure += nodes.caption("", "", *text)
+        return [figure, *messages]
+
+
+def inline_svg(path: Path, alt: str) -> str:
+    """The drawing without its XML head; its ids get the file's name, as they must be unique in the page."""
+    svg = re.sub(r"\A.*?(?=<svg)", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{path.stem}-", svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{nodes.unescape(alt).replace(chr(34), "&quot;")}"', 1)
+
+
+def number_as_typed(_app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Give figures and equations of the chapters the numbers that stand in their names: fig-4-2 is Fig. 4.2."""
+    changed = []
+    for docname, kinds in env.toc_fignumbers.items():
+        for numbers in kinds.values():
+            typed = {name: NUMBERED.fullmatch(name) for name in numbers}
+            typed = {name: tuple(part.upper() for part in match.groups()) for name, match in typed.items() if match}
+            if any(numbers[name] != number for name, number in typed.items()):
+                changed.append(docname)
+                numbers.update(typed)
+    return changed
+
+
+class Source(CiteRole):
+    """A citation that is shown as it is typed, as in {source}`Kingma & Welling 2014 <kingma2014>`."""
+
+    def result_nodes(self, document: Any, env: Any, node: Any, is_ref: bool) -> Any:
+        """Note that the source is cited, and leave a reference that `find_source` resolves."""
+        node["refdomain"] = "cite"
+        result = super().result_nodes(document, env, node, is_ref)
+        node["refdomain"], node["reftype"] = "", "source"
+        return result
+
+
+def find_source(app: Sphinx, _env: Any, node: pending_xref, text: nodes.TextElement) -> nodes.reference | None:
+    """The link from a citation to its entry in the list of references, or None: then Sphinx warns."""
+    if node["reftype"] != "source":
+        return None
+    cited = {citation.key: citation.citation_id for citation in app.env.get_domain("cite").citations}
+    if node["reftarget"] not in cited:
+        return None
+    return make_refnode(app.builder, node["refdoc"], REFERENCES, cited[node["reftarget"]], text)
