@@ -44,7 +44,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def read_chapter(app: Sphinx, docname: str, content: list[str]) -> None:
     """Replace the source of a notebook, in place, as Sphinx requires."""
     if docname.startswith("notebooks/"):
-        app.env.note_dependency(f"{app.srcdir}/{GLOSSARY}.md", docname=docname)
+        app.env.note_dependency(f"{app.srcdir}/{GLOSSARY}.md")
         notebook = nbformat.v4.reads(content[0])
         to_myst_notebook(notebook, glossary_terms(Path(app.srcdir, f"{GLOSSARY}.md").read_text(encoding="utf-8")))
         content[0] = nbformat.v4.writes(notebook)
