@@ -24,7 +24,6 @@ def bound(log_weights):
 @pytest.mark.parametrize("answer", [(..., ...), (1.0, ...), (..., 0.0)])
 def test_half_an_answer_is_not_answered_yet(capsys, answer):
     assert printed(capsys, chapter10.one_face, answer).startswith("… Not answered yet")
-    assert printed(capsys, chapter10.gain_and_price, answer).startswith("… Not answered yet")
 
 
 def test_a_function_without_a_body_is_not_answered_yet(capsys):
@@ -38,9 +37,7 @@ def test_a_function_without_a_body_is_not_answered_yet(capsys):
         (chapter10.one_face, (1.0, 0.001)),
         (chapter10.importance_bound, bound),
         (chapter10.importance_bound, lambda w: torch.logsumexp(w, dim=0) - math.log(len(w))),
-        (chapter10.euler_steps, 16),
-        (chapter10.gain_and_price, (2, 4 / 3)),
-        (chapter10.gain_and_price, (torch.tensor(2.003), torch.tensor(1.33))),
+        (chapter10.perfect_and_few, 150),
     ],
 )
 def test_right_answers(capsys, check, answer):
@@ -78,27 +75,11 @@ def test_hints_on_the_bound(capsys, function, hint):
     assert hint in printed(capsys, chapter10.importance_bound, function)
 
 
-@pytest.mark.parametrize(("steps", "hint"), [(1, "single step"), (8, "Try more"), (64, "smallest power")])
-def test_hints_on_the_steps(capsys, steps, hint):
-    assert hint in printed(capsys, chapter10.euler_steps, steps)
-
-
 @pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        ((4, 4 / 3), "take the root"),
-        ((3, 4 / 3), "and of the error"),
-        ((3**0.5, 4 / 3), "have the power s² + e²"),
-        ((1, 4 / 3), "the gain is the root of"),
-        ((2, 2), "the limit, not the value"),
-        ((2, 4), "only what was painted is amplified"),
-        ((2, 7 / 3), "not by g ĉ"),
-        ((2, 1 / 3), "on top of the error"),
-        ((2, 1), "How many times e²"),
-    ],
+    ("pictures", "hint"), [(1000, "much nearer"), (400, "Take fewer"), (30, "Take more"), (0, "a number of pictures")]
 )
-def test_hints_on_the_gain(capsys, answer, hint):
-    assert hint in printed(capsys, chapter10.gain_and_price, answer)
+def test_hints_on_few_pictures(capsys, pictures, hint):
+    assert hint in printed(capsys, chapter10.perfect_and_few, pictures)
 
 
 def test_a_raising_answer_does_not_raise(capsys):

@@ -11,6 +11,7 @@ from torch import Tensor
 from . import exercise, given
 
 REAL = 1000  # faces in the real set of the first exercise
+FEW = (100, 230)  # pictures in a set of real faces that is as far from others as the reconstructions are
 
 
 @exercise
@@ -54,3 +55,18 @@ def importance_bound(function: Callable[[Tensor], Tensor]) -> str | None:
     }
     hints = [hint for hint, value in mistakes.items() if torch.allclose(answer, value, atol=1e-2, rtol=0)]
     return hints[0] if hints else "it is log (1/k) Σ w, with log w given: which step is another?"
+
+
+@exercise
+def perfect_and_few(answer: int) -> str | None:
+    """The number of real faces in each of two sets that are as far apart as reconstructions are from real faces."""
+    fewest, most = FEW
+    if fewest <= answer <= most:
+        return None
+    if answer == REAL:
+        return "that many real faces are much nearer than the reconstructions: the bias falls like 1 / N."
+    if answer > most:
+        return "so many real faces are nearer than the reconstructions: the bias falls like 1 / N. Take fewer."
+    if answer < 1:
+        return "it is a number of pictures."
+    return "so few real faces are farther apart than that: the bias grows like 1 / N. Take more."
