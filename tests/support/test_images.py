@@ -150,3 +150,16 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path, monkeypatch, name, write):
     with pytest.raises(UserError, match="disk is full"):
         write(path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_enlarging_without_smoothing_repeats_pixels():
+    x = torch.rand(2, 3, 4, 5)
+    large = images.enlarged(x, 3, smooth=False)
+    assert torch.allclose(large, x.repeat_interleave(3, -1).repeat_interleave(3, -2), atol=0.5 / 255)
+
+
+def test_enlarging_smoothly_keeps_a_ramp_a_ramp():
+    ramp = torch.linspace(0.2, 0.8, 16).expand(1, 3, 16, 16)
+    inner = images.enlarged(ramp, 4)[0, 0, 32, 16:-16]
+    steps = inner.diff()
+    assert (steps > 0).all() and steps.max() < 3 * steps.min() + 2 / 255

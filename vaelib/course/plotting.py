@@ -1,89 +1,233 @@
-"""Figures that more than one chapter shows. Each function returns a Matplotlib figure; the caller shows it."""
+"""The figures of the chapters, in one look. A chapter imports only this module.
+
+`theme` has the style and the colours, `pictures` the figures made of images, and this module the charts. A function
+whose first argument is a panel (`ax`) draws into it; the others return a new figure, which the caller shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 from matplotlib.ticker import NullLocator
-from torch import Tensor
+from matplotlib.typing import ColorType
 
-from ..support.images import grid
+from .pictures import frame, image_grids, image_rows, show_images
+from .theme import (
+    COLOURS,
+    DIVERGING,
+    DPI,
+    SEQUENTIAL,
+    SMALL,
+    TEXT,
+    WIDTH,
+    figure,
+    readable,
+    signed,
+    text_colour,
+    use_style,
+)
 
-STYLE = Path(__file__).with_name("course.mplstyle")
-IMAGE_INCHES = 0.78  # the side of one image in a row of images
-LABEL_INCHES = 1.25  # the space for the rows' labels
+__all__ = [
+    "COLOURS",
+    "DIVERGING",
+    "DPI",
+    "SEQUENTIAL",
+    "WIDTH",
+    "annotate",
+    "band",
+    "figure",
+    "frame",
+    "heatmap",
+    "histograms",
+    "image_grids",
+    "image_rows",
+    "label_line",
+    "label_lines",
+    "legend_below",
+    "plain_ticks",
+    "prior_rings",
+    "readable",
+    "show_images",
+    "signed",
+    "spread",
+    "training_curves",
+    "use_style",
+]
 
-
-def use_style() -> None:
-    """Use the course's Matplotlib style for all later figures."""
-    plt.style.use(STYLE)
-
-
-def image_rows(rows: Mapping[str, Tensor]) -> Figure:
-    """Rows of images, each (n, 3, H, W) in [0, 1], with the row's label on its left."""
-    most = max(len(images) for images in rows.values())
-    size = (most * IMAGE_INCHES + LABEL_INCHES, len(rows) * IMAGE_INCHES)
-    fig, axes = plt.subplots(len(rows), 1, figsize=size, squeeze=False)
-    for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
-        show_images(ax, images, columns=len(images), room=most)
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6)
-    return fig
-
-
-def image_grids(grids: Mapping[str, Tensor], columns: int) -> Figure:
-    """Grids of images side by side, each (n, 3, H, W) in [0, 1] under its title."""
-    rows = max(-(-len(images) // columns) for images in grids.values())
-    width = columns * IMAGE_INCHES * 0.8
-    fig, axes = plt.subplots(
-        1, len(grids), figsize=(width * len(grids), rows * IMAGE_INCHES * 0.8 + 0.35), squeeze=False
-    )
-    for ax, (title, images) in zip(axes[0], grids.items(), strict=True):
-        show_images(ax, images, columns)
-        ax.set_title(title)
-    return fig
-
-
-def show_images(ax: Axes, images: Tensor, columns: int, room: int | None = None) -> None:
-    """Draw images in rows of `columns` into `ax`, in a space `room` images wide if that is given."""
-    picture = np.asarray(grid(images, columns, padding=1))
-    ax.imshow(picture, interpolation="nearest")
-    if room is not None:
-        ax.set_xlim(-0.5, picture.shape[1] * room / columns - 0.5)
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
+RANGE = ("pi", 100)  # a band from the least to the largest value, of seeds or of images
+LINE_HEIGHT = 1.25  # of labels beside each other's lines, in units of their text
 
 
 def training_curves(history: pd.DataFrame) -> Figure:
-    """The nll and (for a VAE) the KL of each epoch in nats per image, on training and validation images."""
-    terms = {"nll": "reconstruction (nll)"} | ({"kl": "KL divergence"} if history["train_kl"].any() else {})
-    fig, axes = plt.subplots(1, len(terms), figsize=(4.2 * len(terms), 2.8), squeeze=False)
+    """The nll and (for a VAE) the KL of each epoch in nats per image, on training and validation images.
+
+    If the table has a column "seed", the lines are means over the seeds, within a band from the least to the largest.
+    """
+    terms = {"nll": "Reconstruction (nll)"} | ({"kl": "KL divergence"} if history["train_kl"].any() else {})
+    fig, axes = figure(2.9, columns=len(terms), squeeze=False)
     for ax, (term, title) in zip(axes[0], terms.items(), strict=True):
-        ax.plot(history["epoch"], history[f"train_{term}"], "o-", label="training")
-        ax.plot(history["epoch"], history[f"valid_{term}"], "s--", label="validation")
+        band(ax, history, "epoch", f"train_{term}", label="training")
+        band(ax, history, "epoch", f"valid_{term}", label="validation", linestyle="--")
         ax.set(title=title, xlabel="epoch", ylabel="nats per image")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].legend()
+        label_lines(ax)
     return fig
 
 
-def histograms(values: Mapping[str, Sequence[float]], xlabel: str, bins: int = 40) -> Figure:
-    """Histograms by label in one plot, as outlines of equal area."""
-    fig, ax = plt.subplots(figsize=(6.4, 2.8))
-    edges = np.histogram_bin_edges(np.concatenate([np.asarray(v) for v in values.values()]), bins)
-    styles = ("-", "--", "-.", ":")
-    for (label, v), style in zip(values.items(), styles * len(values), strict=False):
-        ax.hist(np.asarray(v), list(edges), density=True, histtype="step", linewidth=1.8, linestyle=style, label=label)
-    ax.set(xlabel=xlabel, ylabel="density")
-    ax.legend()
+def band(ax: Axes, table: pd.DataFrame, x: str, y: str, label: str, **line: Any) -> None:
+    """The mean of `y` at each `x` as a line, within a band from the least to the largest of the rows with that `x`."""
+    sns.lineplot(table, x=x, y=y, errorbar=RANGE, label=label, legend=False, ax=ax, **line)
+
+
+def histograms(
+    values: Mapping[str, Sequence[float]],
+    xlabel: str,
+    bins: int = 40,
+    kind: Literal["hist", "kde", "ecdf", "boxen"] = "hist",
+    colours: Mapping[str, str] = COLOURS,
+) -> Figure:
+    """The distributions of several sets of numbers: of equal area, as smooth densities, cumulated, or as boxen.
+
+    Boxen show the tails, and the standard deviation in numbers. A label that `colours` names has that colour.
+    """
+    table = pd.concat([pd.DataFrame({"value": np.asarray(v), "set": label}) for label, v in values.items()])
+    cycle = iter(sns.color_palette())
+    palette = {label: colours.get(label) or next(cycle) for label in values}
+    fig, ax = figure(3.2 if kind != "boxen" else 0.9 + 0.55 * len(values))
+    if kind == "boxen":
+        _boxen(ax, table, palette)
+    else:
+        _densities(ax, table, palette, bins, kind)
+        legend_below(fig)
+    ax.set(xlabel=xlabel)
     return fig
+
+
+def _densities(ax: Axes, table: pd.DataFrame, palette: Mapping[str, ColorType], bins: int, kind: str) -> None:
+    edges = list(np.histogram_bin_edges(table["value"], bins))
+    for label, colour in palette.items():
+        data = table.loc[table["set"] == label, "value"]
+        look: dict[str, Any] = {"ax": ax, "color": colour, "label": label}
+        if kind == "hist":
+            sns.histplot(data, bins=edges, stat="density", element="step", alpha=0.2, linewidth=1.8, **look)
+        elif kind == "kde":
+            sns.kdeplot(data, fill=True, alpha=0.2, linewidth=1.8, cut=0, **look)
+        else:
+            sns.ecdfplot(data, linewidth=1.8, **look)
+    ax.set_ylabel("share of values below" if kind == "ecdf" else "density")
+
+
+def _boxen(ax: Axes, table: pd.DataFrame, palette: Mapping[str, ColorType]) -> None:
+    sns.boxenplot(table, x="value", y="set", hue="set", palette=dict(palette), flier_kws={"s": 6}, ax=ax)
+    for row, label in enumerate(palette):
+        spread = table.loc[table["set"] == label, "value"].std()
+        ax.text(1.01, row, f"σ = {spread:.3g}", transform=ax.get_yaxis_transform(), va="center", fontsize=TEXT)
+    ax.set_ylabel("")
+
+
+def heatmap(ax: Axes, table: pd.DataFrame, fmt: str = ".2f", centre: float | None = None, **options: Any) -> None:
+    """A table as colours with its numbers in the cells.
+
+    With `centre` the colours diverge from that value, else they are sequential. `options` are those of
+    `seaborn.heatmap`: `vmin`, `vmax`, and `mask`, which leaves cells out.
+    """
+    cmap = SEQUENTIAL if centre is None else DIVERGING
+    look: dict[str, Any] = {"cbar": False, "linewidths": 1, "annot_kws": {"size": TEXT}} | options
+    sns.heatmap(table, annot=True, fmt=fmt, cmap=cmap, center=centre, ax=ax, **look)
+    for text in ax.texts:
+        text.set_text(text.get_text().replace("-", "−"))
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0)
+    ax.tick_params("y", rotation=0)
+
+
+def label_line(line: Line2D, text: str | None = None, at: float | None = None, above: float = 0) -> None:
+    """Write a line's label in its colour: behind its right end, or over the line at x = `at`, `above` points higher."""
+    ax, x, y = line.axes, np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+    assert isinstance(ax, Axes)
+    point = (x[-1], y[-1]) if at is None else (at, float(np.interp(at, x, y)))
+    offset, ha, va = ((6, above), "left", "center") if at is None else ((0, 4 + above), "center", "bottom")
+    ax.annotate(
+        text or str(line.get_label()),
+        point,
+        offset,
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        color=text_colour(line.get_color()),
+        fontsize=TEXT,
+        annotation_clip=False,
+    )
+
+
+def label_lines(ax: Axes) -> None:
+    """Write the label of each line of a panel behind its right end, in its colour; labels keep their distance."""
+    lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    if isinstance(ax.figure, Figure):
+        ax.figure.draw_without_rendering()  # the layout decides how high the panel is
+    points = 72 / ax.get_figure(root=True).dpi  # of a pixel
+    ends = [points * ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines]
+    for line, end, place in zip(lines, ends, spread(ends, LINE_HEIGHT * TEXT), strict=True):
+        label_line(line, above=place - end)
+
+
+def spread(places: Sequence[float], distance: float) -> list[float]:
+    """The places, moved as little as needed until neighbours are `distance` apart. The order stays."""
+    order = np.argsort(places, kind="stable")
+    apart = distance * np.arange(len(places))
+    moved = _increasing(np.asarray(places, float)[order] - apart) + apart
+    result = np.empty(len(places))
+    result[order] = moved
+    return result.tolist()
+
+
+def _increasing(values: np.ndarray) -> np.ndarray:
+    """The nearest sequence, in squared distance, that never falls: neighbours that fall are replaced by their mean."""
+    blocks: list[list[float]] = []
+    for value in values:
+        blocks.append([value])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return np.concatenate([np.full(len(block), np.mean(block)) for block in blocks]) if blocks else np.empty(0)
+
+
+def annotate(ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float] = (30, 30)) -> None:
+    """One remark with an arrow to `point`, in the panel's units; the text is `offset` points away from it."""
+    arrow = {"arrowstyle": "->", "color": "#333333", "shrinkB": 4, "connectionstyle": "arc3,rad=0.15"}
+    ha = "left" if offset[0] > 0 else "right" if offset[0] < 0 else "center"
+    ax.annotate(text, point, offset, textcoords="offset points", ha=ha, va="center", fontsize=TEXT, arrowprops=arrow)
+
+
+def legend_below(fig: Figure) -> None:
+    """One legend for all panels, in a row under them, in place of those that were there."""
+    for old in list(fig.legends):
+        old.remove()
+    entries = {}
+    for ax in fig.axes:
+        handles, labels = ax.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+        if ax.legend_:
+            ax.legend_.remove()
+    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5))
+
+
+def prior_rings(ax: Axes, radii: Sequence[float] = (1, 2, 3)) -> None:
+    """The prior N(0, I) of a plane: dashed circles at 1, 2 and 3 standard deviations, with the share inside."""
+    for radius in radii:
+        ax.add_patch(Circle((0, 0), radius, fill=False, color=COLOURS["prior"], linestyle="--", linewidth=1.2))
+        share = f"{100 * (1 - np.exp(-(radius**2) / 2)):.0f} %"
+        look: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8}
+        ax.text(0, radius, share, ha="center", va="center", fontsize=SMALL, bbox=look, clip_on=True)
+    ax.set_aspect("equal")
 
 
 def plain_ticks(axis: Axis, values: Sequence[float]) -> None:

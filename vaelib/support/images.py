@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -41,6 +42,19 @@ def grid(images: Tensor, columns: int, padding: int = 2, scale: int = 1) -> Imag
         sheet[:, top : top + height, left : left + width] = image
     picture = Image.fromarray(sheet.permute(1, 2, 0).numpy())
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def enlarged(images: Tensor, factor: int, smooth: bool = True) -> Tensor:
+    """Images (N, 3, H, W) in [0, 1], `factor` times as wide and high, as (N, 3, factor H, factor W) in [0, 1].
+
+    `smooth` interpolates with Lanczos's filter, which shows no edges of pixels; otherwise each pixel is a square.
+    """
+    if factor == 1:
+        return images
+    filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+    pictures = [grid(image[None], columns=1, padding=0) for image in images]
+    large = [picture.resize((picture.width * factor, picture.height * factor), filter_) for picture in pictures]
+    return torch.stack([torch.from_numpy(np.array(picture)).permute(2, 0, 1) for picture in large]) / 255
 
 
 def side_by_side(pictures: Sequence[Image.Image], gap: int = 12) -> Image.Image:
