@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from pages.diagrams import curves, graphs, latents, mixtures, networks
+from pages.diagrams import blurring, curves, graphs, latents, mixtures, networks
 from pages.diagrams.drawing import Drawing
 from pages.markdown import BOOK
 from vaelib.support.errors import run_program
-from vaelib.support.files import make_folder
+from vaelib.support.files import atomic_write, make_folder
 
 FOLDER = BOOK / "_static" / "diagrams"
+
+DIAGRAMS = (
+    networks.autoencoder,
+    latents.holes,
+    curves.elbo_curve,
+    graphs.graphical_model,
+    graphs.reparameterisation,
+    networks.vae_network,
+    curves.rate_distortion,
+    latents.beta_sweep,
+    mixtures.aggregate_posterior,
+    graphs.two_stage,
+    mixtures.attribute_direction,
+    blurring.blur,
+    curves.perception_distortion,
+)
 
 
 def main() -> None:
@@ -17,24 +33,15 @@ def main() -> None:
 
 def drawings() -> list[Drawing]:
     """All diagrams, in the order of the chapters."""
-    return [
-        networks.autoencoder(),
-        networks.vae_network(),
-        graphs.graphical_model(),
-        graphs.reparameterisation(),
-        graphs.two_stage(),
-        latents.holes(),
-        latents.beta_sweep(),
-        mixtures.aggregate_posterior(),
-        curves.elbo_curve(),
-    ]
+    return [draw() for draw in DIAGRAMS]
 
 
 def write() -> None:
     """Write a file for each. Raises `UserError` if the disk is full."""
     make_folder(FOLDER)
     for drawing in drawings():
-        (FOLDER / f"{drawing.name}.svg").write_text(drawing.svg())
+        with atomic_write(FOLDER / f"{drawing.name}.svg") as partial:
+            partial.write_text(drawing.svg(), encoding="utf-8")
 
 
 if __name__ == "__main__":

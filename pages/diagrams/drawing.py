@@ -1,4 +1,4 @@
-"""What all diagrams are drawn with: colours by their meaning, lines, arrows, text with mathematics, and faces' paper.
+"""What all diagrams are drawn with: colours by their meaning, lines, arrows, text with mathematics.
 
 Coordinates are pixels of a drawing 720 wide, y downwards; a page shows it at up to 780 pixels.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
@@ -81,7 +82,18 @@ class Drawing:
     def __init__(self, name: str, title: str, description: str, height: int):
         self.name, self.title, self.description, self.height = name, title, description, height
         self.parts: list[str] = []
-        self.rectangle(0, 0, WIDTH, height, fill="paper", radius=10)
+        self.definitions: dict[str, str] = {}
+
+    @classmethod
+    def bare(cls) -> Drawing:
+        """For elements that become part of another drawing."""
+        return cls("", "", "", 0)
+
+    def define(self, name: str, element: str) -> str:
+        """The full id of an element for later use, in which `{id}` stands for it. Defined at the first call."""
+        full = f"{self.name}-{name}"
+        self.definitions.setdefault(full, element.replace("{id}", full))
+        return full
 
     def element(self, tag: str, content: str | None = None, **attributes: float | str | None) -> None:
         """Append an element. Names may have _ for -; fills and strokes are names of colours; None is left out."""
@@ -99,6 +111,11 @@ class Drawing:
     def circle(self, x: float, y: float, radius: float, **style) -> None:
         self.element("circle", cx=x, cy=y, r=radius, **style)
 
+    def dots(self, centres: Iterable[Point], radius: float, fill: str = "code", opacity: float | None = None) -> None:
+        """Many dots in one element."""
+        data = "".join(f"M{number(x)} {number(y)}h0" for x, y in centres)
+        self.path(data, stroke=fill, width=2 * radius, stroke_linecap="round", stroke_opacity=opacity)
+
     def ellipse(self, x: float, y: float, rx: float, ry: float, turn: float = 0, **style) -> None:
         """`turn` is in degrees, clockwise."""
         rotation = f"rotate({number(turn)} {number(x)} {number(y)})" if turn else None
@@ -109,7 +126,9 @@ class Drawing:
     ):
         """A line through points, or any path's data."""
         data = points if isinstance(points, str) else path_of(points)
-        line = {} if stroke == "none" else {"stroke": stroke, "stroke_width": width, "stroke_linejoin": "round"}
+        line: dict[str, Any] = (
+            {} if stroke == "none" else {"stroke": stroke, "stroke_width": width, "stroke_linejoin": "round"}
+        )
         self.element("path", d=data, fill=fill, **line, **style)
 
     def dashed(self, points: Iterable[Point] | str, stroke: str = "ink", dash: str = PRIOR_DASH, **style) -> None:
@@ -144,12 +163,23 @@ class Drawing:
         self.path(path_of([tip, left, right]) + "Z", fill=colour)
 
     def trapezoid(self, start: Point, width0: float, end: Point, width1: float, colour: str) -> None:
-        """A network that narrows or widens along its axis, which is horizontal or vertical, between two side lengths."""
+        """A network that narrows or widens along its axis, which is horizontal or vertical."""
         (x0, y0), (x1, y1) = start, end
         across = (0, 0.5) if y0 == y1 else (0.5, 0)
         corners = [(x0, y0, -width0), (x1, y1, -width1), (x1, y1, width1), (x0, y0, width0)]
         data = path_of((x + across[0] * w, y + across[1] * w) for x, y, w in corners) + "Z"
         self.path(data, fill=f"{colour}-wash", stroke=colour)
+
+    def window(self, x: float, y: float, width: float, height: float) -> None:
+        """A tinted panel; what is drawn from now on, up to `end_window`, is cut off at its edges."""
+        self.rectangle(x, y, width, height, radius=8, fill="wash")
+        frame = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" rx="8"'
+        name = f"window-{number(x)}-{number(y)}".replace(".", "-")
+        window = self.define(name, f'<clipPath id="{{id}}"><rect {frame}/></clipPath>')
+        self.parts.append(f'<g clip-path="url(#{window})">')
+
+    def end_window(self) -> None:
+        self.parts.append("</g>")
 
     def cross(self, x: float, y: float, size: float = 6, colour: str = "error") -> None:
         """A mark that says: not this way."""
@@ -177,7 +207,7 @@ class Drawing:
         """
         runs = text.split("$")
         content = "".join(mathematics(run, size) if i % 2 else escape(run) for i, run in enumerate(runs))
-        style = {"font_size": size, "fill": fill, "text_anchor": None if anchor == "start" else anchor}
+        style: dict[str, Any] = {"font_size": size, "fill": fill, "text_anchor": None if anchor == "start" else anchor}
         style |= {"font_weight": "bold"} if bold else {}
         style |= {"transform": f"rotate({number(turn)} {number(x)} {number(y)})"} if turn else {}
         style |= HALO if halo else {}
@@ -205,7 +235,9 @@ class Drawing:
             f'<title id="{self.name}-title">{escape(self.title)}</title>',
             f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
         )
-        return "\n".join([head, *texts, *self.parts, "</svg>"]) + "\n"
+        paper = f'<rect width="{WIDTH}" height="{self.height}" rx="10" fill="{paint("paper")}"/>'
+        definitions = f"<defs>{''.join(self.definitions.values())}</defs>" if self.definitions else ""
+        return "\n".join(filter(None, [head, *texts, definitions, paper, *self.parts, "</svg>"])) + "\n"
 
 
 def mathematics(text: str, size: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pages.diagrams.drawing import Drawing, number
+from pages.diagrams.drawing import Drawing, number, paint
 
 
 @dataclass(frozen=True)
 class Face:
-    """What may differ. `smile` is from -1 to 1, `hair` its length from 0 to 1; the shift moves the features, in 1/100."""
+    """What may differ: `smile` from -1 to 1, the length of `hair` from 0 to 1, the `shift` of the features in 1/100."""
 
     smile: float = 0.6
     hair: float = 1.0
@@ -43,97 +43,78 @@ def ghosts(
     d: Drawing, x: float, y: float, size: float, people: list[tuple[Face, float, str]], frame: str, soft: float
 ) -> None:
     """Faces over each other in one square, each with its opacity and with a transform of its own."""
-    d.rectangle(x, y, size, size, radius=0.08 * size, fill="backdrop")
-    move = f"translate({number(x)} {number(y)}) scale({size / 100:.3g})"
+    box = d.define("box", '<clipPath id="{id}"><rect width="100" height="100" rx="8"/></clipPath>')
     layers = []
     for who, opacity, turn in people:
-        inner = Drawing(d.name, "", "", 0)
-        inner.parts.clear()
-        for part in (_hair_behind, _head, _features):
-            part(inner, who)
         style = (f' opacity="{opacity:.2g}"' if opacity < 1 else "") + (f' transform="{turn}"' if turn else "")
-        layers.append(f"<g{style}>{''.join(inner.parts)}</g>" if style else "".join(inner.parts))
-    d.element("g", "".join(layers), transform=move, filter=blur(d, soft) if soft else None)
+        layers.append(f"<g{style}>{_person(d, who)}</g>" if style else _person(d, who))
+    softness = f' filter="url(#{blur(d, soft)})"' if soft else ""
+    move = f"translate({number(x)} {number(y)}) scale({size / 100:.3g})"
+    content = f'<rect width="100" height="100" fill="{paint("backdrop")}"/><g{softness}>{"".join(layers)}</g>'
+    d.element("g", content, transform=move, clip_path=f"url(#{box})")
     d.rectangle(x, y, size, size, radius=0.08 * size, fill="none", stroke=frame, stroke_width=2)
 
 
 def blur(drawing: Drawing, deviation: float) -> str:
-    """The reference to a filter, which is defined on first use."""
-    name = f"{drawing.name}-soft-{number(deviation).replace('.', '-')}"
-    definition = f'<filter id="{name}" x="0" y="0" width="1" height="1"><feGaussianBlur stdDeviation="{number(deviation)}"/></filter>'
-    if definition not in drawing.parts:
-        drawing.parts.insert(0, definition)
-    return f"url(#{name})"
+    """The id of a filter."""
+    blurring = f'<feGaussianBlur stdDeviation="{number(deviation)}"/>'
+    name = f"soft-{number(deviation).replace('.', '-')}"
+    return drawing.define(name, f'<filter id="{{id}}" x="0" y="0" width="1" height="1">{blurring}</filter>')
 
 
-def _hair_behind(d: Drawing, who: Face) -> None:
-    """Shoulders, and the hair that falls on them."""
-    end = 50 + 40 * who.hair
+def _person(d: Drawing, who: Face) -> str:
+    """The elements of a face in a square of 100. What faces have in common is drawn once and used again."""
+    common = replace(who, smile=0, hair=float(who.hair >= 0.5))
+    inner = Drawing.bare()
+    for part in (_shoulders, _head, _features):
+        part(inner, common)
+    name = "-".join(("head", who.colour, who.skin, *(f"{float(x):g}" for x in (common.hair, who.glasses, who.beard))))
+    head = d.define(f"{name}-{number(who.shift)}", f'<g id="{{id}}">{"".join(inner.parts)}</g>')
+    behind, front = Drawing.bare(), Drawing.bare()
     if who.hair > 0.15:
-        d.path(
-            f"M22 44C20 {number(end)} 18 {number(end)} 22 {number(end)}L78 {number(end)}C82 {number(end)} 80 {number(end)} 78 44Z",
-            fill=who.colour,
-        )
-    d.path("M14 99C16 84 34 82 50 82C66 82 84 84 86 99Z", fill="cloth")
+        end = number(50 + 40 * who.hair)
+        behind.path(f"M22 44C20 {end} 18 {end} 22 {end}L78 {end}C82 {end} 80 {end} 78 44Z", fill=who.colour)
+    mouth(front, 50 + who.shift, 67, who.smile)
+    return f'{"".join(behind.parts)}<use href="#{head}"/>{"".join(front.parts)}'
+
+
+def _shoulders(d: Drawing, who: Face) -> None:
+    d.path("M14 101C16 84 34 82 50 82C66 82 84 84 86 101Z", fill="cloth")
     d.path("M42 70L42 84C44 90 56 90 58 84L58 70Z", fill=who.skin)
 
 
 def _head(d: Drawing, who: Face) -> None:
-    """Skin, ears where hair does not hide them, and the hair on top."""
-    if who.hair < 0.5:
-        d.circle(26.5, 50, 5, fill=who.skin)
-        d.circle(73.5, 50, 5, fill=who.skin)
+    """Skin, ears where hair does not hide them, beard, and the hair on top."""
+    if not who.hair:
+        d.dots([(26.5, 50), (73.5, 50)], 5, who.skin)
     d.path("M27 42C27 24 73 24 73 42C74 64 64 79 50 79C36 79 26 64 27 42Z", fill=who.skin)
     if who.beard:
-        d.path(
-            "M27 52C30 60 36 58 40 59C46 61 54 61 60 59C64 58 70 60 73 52C73 70 63 81 50 81C37 81 27 70 27 52Z",
-            fill=who.colour,
-            fill_opacity=0.9,
-        )
+        lower = "C73 70 63 81 50 81C37 81 27 70 27 52Z"
+        d.path(f"M27 52C30 60 36 58 40 59C46 61 54 61 60 59C64 58 70 60 73 52{lower}", fill=who.colour)
     d.path("M24 48C18 12 82 12 76 48C75 40 72 36 68 33C58 38 42 36 34 32C29 36 25 40 24 48Z", fill=who.colour)
 
 
 def _features(d: Drawing, who: Face) -> None:
-    """Eyes, brows, nose, mouth, glasses."""
-    for side in (-1, 1):
-        x = 50 + side * 10.5 + who.shift
-        d.ellipse(x, 48, 4.4, 3.2, fill="white")
-        d.circle(x + 0.2 * who.shift, 48, 2.5, fill="pupil")
-        d.path(
-            f"M{number(x - 5)} 41.6Q{number(x)} 38.6 {number(x + 5)} 41.6",
-            stroke="shade",
-            width=2,
-            stroke_linecap="round",
-        )
-        if who.glasses:
-            d.circle(x, 48.5, 8, fill="none", stroke="pupil", stroke_width=2.4)
+    """Eyes, brows, nose, glasses."""
+    left, right = 39.5 + who.shift, 60.5 + who.shift
+    d.dots([(left, 48), (right, 48)], 4, "white")
+    d.dots([(left, 48), (right, 48)], 2.5, "pupil")
+    brows = "".join(f"M{number(x - 5)} 41Q{number(x)} 38 {number(x + 5)} 41" for x in (left, right))
+    d.path(brows, stroke="shade", width=2, stroke_linecap="round")
     if who.glasses:
-        d.path(f"M{number(47.8 + who.shift)} 47.6h4.4", stroke="pupil", width=2.4)
+        rims = "".join(f"M{number(x - 8)} 48.5a8 8 0 1 0 16 0a8 8 0 1 0-16 0" for x in (left, right))
+        d.path(f"{rims}M{number(left + 8)} 47.6h5", stroke="pupil", width=2.4)
     nose = 50 + 1.3 * who.shift
-    d.path(
-        f"M{number(nose - 2.5)} 57.5Q{number(nose)} 60 {number(nose + 3)} 57.5",
-        stroke="shade",
-        width=1.6,
-        stroke_opacity=0.6,
-    )
-    mouth(d, 50 + who.shift, 67, who.smile)
+    d.path(f"M{number(nose - 2.5)} 57.5q2.5 2.5 5.5 0", stroke="shade", width=1.6, stroke_opacity=0.6)
 
 
-def mouth(d: Drawing, x: float, y: float, smile: float, width: float = 9.5, colour: str = "lips") -> None:
+def mouth(d: Drawing, x: float, y: float, smile: float, width: float = 9.5) -> None:
     """A mouth around a point: open if it smiles widely, a line otherwise."""
     left, right, bend = number(x - width), number(x + width), 7.5 * smile
     top = number(y - 0.35 * bend)
+    lip = f"M{left} {top}Q{number(x)} "
     if smile > 0.5:
-        d.path(
-            f"M{left} {top}Q{number(x)} {number(y + 0.4 * bend)} {right} {top}Q{number(x)} {number(y + 2.2 * bend)} {left} {top}Z",
-            fill="white",
-            stroke=colour,
-            width=2,
-        )
+        open_mouth = f"{lip}{number(y + 0.4 * bend)} {right} {top}Q{number(x)} {number(y + 2.2 * bend)} {left} {top}Z"
+        d.path(open_mouth, fill="white", stroke="lips", width=2)
     else:
-        d.path(
-            f"M{left} {top}Q{number(x)} {number(y + 1.3 * bend)} {right} {top}",
-            stroke=colour,
-            width=2.8,
-            stroke_linecap="round",
-        )
+        d.path(f"{lip}{number(y + 1.3 * bend)} {right} {top}", stroke="lips", width=2.8, stroke_linecap="round")

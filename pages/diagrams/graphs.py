@@ -16,9 +16,9 @@ def graphical_model() -> Drawing:
     d = Drawing(
         "graphical-model",
         "The VAE as a graphical model and as a network",
-        "Left: a plate over N images with a hidden z and an observed x. A solid arrow, the decoder, leads from z to x, a "
-        "dashed one, the encoder, from x to z. Right: the network, in which an encoder leads up from x to a density over "
-        "z, and a decoder leads down from a draw z to the reconstruction.",
+        "Left: a plate over N images with a hidden z and an observed x. A solid arrow, the decoder, leads from "
+        "z to x, a dashed one, the encoder, from x to z. Right: the network, in which an encoder leads up from "
+        "x to a density over z, and a decoder leads down from a draw z to the reconstruction.",
         318,
     )
     z, x = (146, 132), (146, 242)
@@ -69,8 +69,9 @@ def reparameterisation() -> Drawing:
     d = Drawing(
         "reparameterisation",
         "The reparameterisation",
-        "Above: z is drawn inside the network from N(μ, σ²), and the gradient of the loss stops at z. Below: z is computed "
-        "as μ + σ ε from a draw ε that enters from outside, and the gradient runs on to μ, times 1, and to σ, times ε.",
+        "Above: z is drawn inside the network from N(μ, σ²), and the gradient of the loss stops at z. Below: z "
+        "is computed as μ + σ ε from a draw ε that enters from outside, and the gradient runs on to μ, times "
+        "1, and to σ, times ε.",
         424,
     )
     d.heading(24, 36, "A draw inside the network stops the gradient")
@@ -156,8 +157,9 @@ def two_stage() -> Drawing:
     d = Drawing(
         "two-stage",
         "The two-stage sampler",
-        "The trained encoder and decoder are frozen. The encoder maps the training images to codes; a density is fitted to "
-        "the codes, which do not fill the circles of the prior. A code drawn from that density is decoded to a new face.",
+        "The trained encoder and decoder are frozen. The encoder maps the training images to codes; a density "
+        "is fitted to the codes, which do not fill the circles of the prior. A code drawn from that density is "
+        "decoded to a new face.",
         300,
     )
     y, side, centre = 164, 196, WIDTH / 2

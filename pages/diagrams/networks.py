@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +62,7 @@ def slab(d: Drawing, x: float, y: float, shape: Slab, colour: str) -> None:
     w, h, depth = shape.thickness, shape.height, shape.depth
     left, top = x - shape.width / 2, y - (h - depth) / 2
     right, bottom = left + w, top + h
-    style = {"fill": f"{colour}-wash", "stroke": colour, "width": 1.3}
+    style: dict[str, Any] = {"fill": f"{colour}-wash", "stroke": colour, "width": 1.3}
     d.path(
         path_of([(left, top), (left + depth, top - depth), (right + depth, top - depth), (right, top)]) + "Z", **style
     )
@@ -86,7 +88,7 @@ def stage(d: Drawing, left: float, right: float, y: float, label: str, colour: s
     d.text((left + right) / 2, y, label, anchor="middle", fill=text, bold=True)
 
 
-def funnel(d: Drawing, centres: list[float], y: float, maps: list[Slab], colour: str) -> list[Edges]:
+def funnel(d: Drawing, centres: Sequence[float], y: float, maps: list[Slab], colour: str) -> list[Edges]:
     """Feature maps at their places; the left and right edge of each."""
     for x, shape in zip(centres, maps, strict=True):
         slab(d, x, y, shape, colour)
@@ -123,8 +125,9 @@ def autoencoder() -> Drawing:
     d = Drawing(
         "autoencoder",
         "An autoencoder",
-        "An image x of 3 by 32 by 32 numbers passes three convolutions, each of which halves the map, to a code z of 64 "
-        "numbers. The decoder mirrors them and gives the reconstruction. The loss compares it with x.",
+        "An image x of 3 by 32 by 32 numbers passes three convolutions, each of which halves the map, to a "
+        "code z of 64 numbers. The decoder mirrors them and gives the reconstruction. The loss compares it "
+        "with x.",
         326,
     )
     maps, y = feature_maps(), 138
@@ -154,8 +157,9 @@ def vae_network() -> Drawing:
     d = Drawing(
         "vae-network",
         "A variational autoencoder",
-        "The encoder ends in two vectors, μ and σ. They give a Gaussian density over codes. A draw ε from N(0, I) enters "
-        "from outside, z = μ + σ ε goes into the decoder. The gradient of the loss runs back through z to μ and σ.",
+        "The encoder ends in two vectors, μ and σ. They give a Gaussian density over codes. A draw ε from N(0, "
+        "I) enters from outside, z = μ + σ ε goes into the decoder. The gradient of the loss runs back through "
+        "z to μ and σ.",
         386,
     )
     maps, y, side, code = feature_maps(0.8), 158, 68, 463

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pages.diagrams.drawing import SMALL, Drawing, Point
+from pages.diagrams.drawing import SMALL, Drawing, Point, path_of
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,31 @@ class Plane:
         (x0, x1), (y0, y1) = self.xlim, self.ylim
         return [self.at(x, y) for x, y in zip(xs, ys, strict=True) if x0 <= x <= x1 and y0 <= y <= y1]
 
-    def area(self, xs: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[Point]:
+    def area(self, xs: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
         """The outline of what lies between two curves."""
-        return [*self.curve(xs, high), *reversed(self.curve(xs, low))]
+        return path_of([*self.curve(xs, high), *reversed(self.curve(xs, low))]) + "Z"
+
+    def bump(self, xs: np.ndarray, ys: np.ndarray) -> str:
+        """The outline of a density over the axis, without its invisible ends."""
+        seen = ys > 0.004 * (self.ylim[1] - self.ylim[0])
+        return path_of(self.curve(xs[seen], ys[seen])) + "Z"
 
     def axes(self, xlabel: str, ylabel: str = "") -> None:
         """Two arrows from the lower left corner, with the names of what they show."""
         left, top, right, bottom = self.box
         self.drawing.arrow((left, bottom), (right, bottom), colour="muted", width=1.2)
-        self.drawing.text(right, bottom + 20, xlabel, size=SMALL, fill="muted", anchor="end")
+        self.drawing.text(right, bottom + 36, xlabel, size=SMALL, fill="muted", anchor="end")
         if ylabel:
             self.drawing.arrow((left, bottom), (left, top), colour="muted", width=1.2)
-            self.drawing.text(left - 10, top, ylabel, size=SMALL, fill="muted", anchor="end", turn=-90)
+            self.drawing.text(left + 10, top + 5, ylabel, size=SMALL, fill="muted")
+
+    def levels(self, values: Sequence[float]) -> None:
+        """Marks with numbers on the vertical axis."""
+        left = self.box[0]
+        for value in values:
+            self.drawing.path([(left - 4, self.y(value)), (left, self.y(value))], stroke="muted", width=1.2)
+            label = f"{value:g}".replace("-", "−")
+            self.drawing.text(left - 8, self.y(value) + 4.5, label, size=SMALL, fill="muted", anchor="end")
 
     def ticks(self, values: Sequence[float]) -> None:
         """Marks with numbers on the horizontal axis."""
