@@ -68,7 +68,7 @@ def elbo_curve() -> Drawing:
 def _three_densities(d: Drawing) -> None:
     """The prior and the three q, in a panel at the right."""
     plane = Plane(d, (500, 62, WIDTH - 24, 318), (-2.6, 3.6), (0, 1.95))
-    z = np.linspace(-2.6, 3.6, 125)
+    z = np.linspace(-2.6, 3.6, 187)
     d.heading(500, 32, "The three $q(z)$")
     for w, name in zip(TOUCHED, SUBSCRIPTS, strict=True):
         mean, deviation = posterior(w)
@@ -119,7 +119,7 @@ def rate_distortion() -> Drawing:
     x, y = plane.at(rate, distortion)
     tilt = np.arctan2(plane.y(-SLOPE) - plane.y(0), plane.x(1) - plane.x(0))
     dx, dy = 52 * np.sin(tilt), -52 * np.cos(tilt)  # to a line of the same slope, on which worse models lie
-    along = [(x + dx + t * np.cos(tilt), y + dy + t * np.sin(tilt)) for t in (-105, 300)]
+    along = [(x + dx + t * np.cos(tilt), y + dy + t * np.sin(tilt)) for t in (-105, 262)]
     d.path(along, stroke="error", stroke_opacity=0.5)
     d.arrow((x + dx, y + dy), (x + 0.17 * dx, y + 0.17 * dy), colour="error")
     name = (x + 1.15 * dx + 8, y + 1.15 * dy)

@@ -228,12 +228,11 @@ class Drawing:
         """The whole file."""
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" viewBox="0 0 {WIDTH} {self.height}" '
-            f'width="{WIDTH}" height="{self.height}" font-family="{SANS}" role="img" '
-            f'aria-labelledby="{self.name}-title {self.name}-desc">'
+            f'width="{WIDTH}" height="{self.height}" font-family="{SANS}">'
         )
         texts = (
-            f'<title id="{self.name}-title">{escape(self.title)}</title>',
-            f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
+            f"<title>{escape(self.title)}</title>",
+            f"<desc>{escape(self.description)}</desc>",
         )
         paper = f'<rect width="{WIDTH}" height="{self.height}" rx="10" fill="{paint("paper")}"/>'
         definitions = f"<defs>{''.join(self.definitions.values())}</defs>" if self.definitions else ""

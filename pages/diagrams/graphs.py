@@ -29,7 +29,7 @@ def graphical_model() -> Drawing:
     d.arrow((z[0], z[1] + 23), (x[0], x[1] - 23), colour="generated", width=2)
     d.bent_arrow((x[0] - 21, x[1] - 10), (104, 212), (104, 162), (z[0] - 21, z[1] + 10), colour="code", dash="6 4")
     d.text(z[0] + 12, 192, "$p_{θ}(x | z)$", fill="generated-text")
-    d.text(106, 192, "$q_{φ}(z | x)$", anchor="end", fill="code")
+    d.text(102, 192, "$q_{φ}(z | x)$", anchor="end", fill="code")
     for (cx, cy), name, fill in ((z, "z", "paper"), (x, "x", "line")):
         d.circle(cx, cy, 22, fill=fill, stroke="ink", stroke_width=1.8)
         d.text(cx, cy + 6, f"${name}$", size=17, anchor="middle")

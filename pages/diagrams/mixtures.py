@@ -12,7 +12,7 @@ from pages.diagrams.plane import Plane, gaussian
 
 MEANS = np.array([-2.2, -1.55, -1.15, 0.75, 1.2, 2.0])
 SIGMAS = np.array([0.3, 0.36, 0.28, 0.3, 0.38, 0.3])
-Z = np.linspace(-4, 4, 121)
+Z = np.linspace(-4, 4, 161)
 
 
 def aggregate_posterior() -> Drawing:
@@ -23,18 +23,18 @@ def aggregate_posterior() -> Drawing:
         "Above: six narrow posteriors, one for each image. Below: their average, the aggregate posterior, has "
         "a gap near zero where the prior has its maximum. A bar splits the average KL into the information "
         "about the image and the mismatch between aggregate posterior and prior.",
-        466,
+        474,
     )
     each = np.stack([gaussian(Z, *pair) for pair in zip(MEANS, SIGMAS, strict=True)])
     average, prior = each.mean(0), gaussian(Z)
     single = Plane(d, (24, 62, WIDTH - 24, 168), (-4, 4), (0, each.max() * 1.05))
-    both = Plane(d, (24, 214, WIDTH - 24, 332), (-4, 4), (0, 0.46))
+    both = Plane(d, (24, 222, WIDTH - 24, 340), (-4, 4), (0, 0.44))
     d.heading(24, 34, "Each image has its own posterior")
     for density in each:
         d.path(single.bump(Z, density), fill="code", fill_opacity=0.14, stroke="code", width=1.8)
     single.axes("")
     d.text(single.x(-0.2), single.y(0.62), "$q(z | x_{n})$", anchor="middle", fill="code")
-    d.heading(24, 212, "Their average misses the prior")
+    d.heading(24, 208, "Their average misses the prior")
     d.path(both.area(Z, np.minimum(prior, average), prior), fill="error-wash")
     d.path(both.bump(Z, average), fill="code", fill_opacity=0.14, stroke="code", width=2.4)
     d.dashed(both.curve(Z, prior), width=1.8)
@@ -53,9 +53,9 @@ def _split_of_kl(d: Drawing, average: np.ndarray, prior: np.ndarray) -> None:
     step = Z[1] - Z[0]
     kl = np.mean((SIGMAS**2 + MEANS**2 - 1) / 2 - np.log(SIGMAS))
     mismatch = step * np.sum(average * np.log(average / prior))
-    left, right, top = 24, WIDTH - 24, 418
+    left, right, top = 24, WIDTH - 24, 426
     cut = left + (right - left) * (1 - mismatch / kl)
-    d.heading(left, 404, f"The average KL, {kl:.1f} nats, has two parts")
+    d.heading(left, 412, f"The average KL, {kl:.1f} nats, has two parts")
     for start, end, colour in ((left, cut, "code"), (cut, right, "error")):
         d.rectangle(start, top, end - start, 30, radius=0, fill=f"{colour}-wash", stroke=colour, stroke_width=1.4)
     d.text(

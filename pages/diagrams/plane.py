@@ -40,9 +40,9 @@ class Plane:
         return path_of([*self.curve(xs, high), *reversed(self.curve(xs, low))]) + "Z"
 
     def bump(self, xs: np.ndarray, ys: np.ndarray) -> str:
-        """The outline of a density over the axis, without its invisible ends."""
+        """A density over the axis, without its invisible ends. It is open: a line along the axis is not drawn."""
         seen = ys > 0.004 * (self.ylim[1] - self.ylim[0])
-        return path_of(self.curve(xs[seen], ys[seen])) + "Z"
+        return path_of(self.curve(xs[seen], ys[seen]))
 
     def axes(self, xlabel: str, ylabel: str = "") -> None:
         """Two arrows from the lower left corner, with the names of what they show."""
