@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -21,14 +21,17 @@ MAX_LINES_WITH_CLASS = 25
 MAX_WORDS = 120
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|mnt|opt|usr|var|work)/\w|\b[A-Z]:\\\\?\w")
-CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
-DISPLAY_MATH = re.compile(r"\$\$.*?\$\$|```\{math\}.*?```", re.DOTALL)
+CITATION = re.compile(r"\]\(\.\./book/references\.md#([\w-]+)\)")
+REFERENCE = re.compile(r"\[[^\[\]]+\]\((?:\.\./book/references\.md|[\w-]+\.ipynb)?#[\w-]+\)")
+LINK_TARGET = re.compile(r"\]\([^)\s]+\)")
+DISPLAY_MATH = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 QUESTION = re.compile(
-    r"^```\{admonition\} Question (\d+)\n:class: question\n(.*?)^```\n+"
-    r"^```\{admonition\} Answer\n:class: dropdown\n(.*?)^```",
-    re.MULTILINE | re.DOTALL,
+    r"^> \*\*Question (\d+)\.\*\* (.*\n(?:>.*\n)*)\n+<details>\n<summary>Answer</summary>\n\n((?:.*\n)*?)</details>$",
+    re.MULTILINE,
 )
-EXERCISE = re.compile(r"```\{exercise\} (Predict|Code|Explore): .+\n:label: (ex-[\w-]+)")
+EXERCISE = re.compile(r"^> <a id=\"ex-[\w-]+\"></a>\*\*Exercise [\w.]+ \((Predict|Code|Explore)\)\. ", re.MULTILINE)
+CAPTION = re.compile(r'\A<a id="(fig-[\w-]+)"></a>\n\*(.+?)\*(?:\n\n|\Z)', re.DOTALL)
+SOLUTION = "<details>\n<summary>Solution</summary>"
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif"}
 
 
@@ -59,15 +62,10 @@ def shows_picture(cell: NotebookNode) -> bool:
     return bool(mime_types(cell) & PICTURES)
 
 
-def figure_of(cell: NotebookNode) -> dict[str, str | None]:
-    """The alternative text, caption and name that the book will print; None for one that is missing."""
-    mystnb = cell.metadata.get("mystnb", {})
-    figure = mystnb.get("figure", {})
-    return {
-        "alt": mystnb.get("image", {}).get("alt"),
-        "caption": figure.get("caption"),
-        "name": figure.get("name"),
-    }
+def figures(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """The name and the caption of each figure, as they are typed."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [found.groups() for text in texts if (found := CAPTION.match(text))]
 
 
 def files_in_table_of_contents() -> list[str]:
@@ -107,14 +105,15 @@ def test_cells_are_short(chapter: NotebookNode) -> None:
 
 def passages(notebook: NotebookNode) -> list[str]:
     """The prose, split at each code cell, heading or new box."""
-    marks = [cell.source if cell.cell_type == "markdown" else "# code" for cell in notebook.cells]
-    return re.split(r"^(?:#+ |```\{admonition\}).*$", "\n\n".join(marks), flags=re.MULTILINE)
+    marks = [CAPTION.sub("", cell.source) if cell.cell_type == "markdown" else "# code" for cell in notebook.cells]
+    return re.split(r"^(?:#+ .*$|> (?=\*\*|<a id=)|<details>$)", "\n\n".join(marks), flags=re.MULTILINE)
 
 
 def words(passage: str) -> int:
-    """The words of sentences, without displayed formulas, tables and directives."""
-    lines = DISPLAY_MATH.sub("", passage).splitlines()
-    return sum(len(line.split()) for line in lines if not line.lstrip().startswith(("|", "```", ":", "<")))
+    """The words of sentences, without formulas, tables and HTML. A citation counts as one, and so does Fig. 4.2."""
+    sentences = LINK_TARGET.sub("]", REFERENCE.sub("reference", DISPLAY_MATH.sub("", passage)))
+    lines = [line.lstrip("> ") for line in sentences.splitlines()]
+    return sum(len(line.split()) for line in lines if not line.startswith(("|", "<")))
 
 
 def test_prose_comes_in_short_passages(chapter: NotebookNode) -> None:
@@ -123,14 +122,12 @@ def test_prose_comes_in_short_passages(chapter: NotebookNode) -> None:
 
 
 def test_pictures_have_alt_text_caption_and_name(chapter: NotebookNode) -> None:
-    for cell in filter(shows_picture, code_cells(chapter)):
-        missing = [key for key, value in figure_of(cell).items() if not value]
-        assert missing == [], cell.source
-
-
-def test_figure_names_are_unique_in_the_book() -> None:
-    names = [figure_of(cell)["name"] for path in CHAPTERS for cell in code_cells(read(path))]
-    assert [name for name, count in Counter(filter(None, names)).items() if count > 1] == []
+    for cell, below in pairwise([*chapter.cells, None]):
+        if cell.cell_type == "code" and shows_picture(cell):
+            assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt"), cell.source
+            assert below is not None, cell.source
+            assert below.cell_type == "markdown", cell.source
+            assert CAPTION.match(below.source), f"the caption stands in the cell below: {cell.source}"
 
 
 def test_has_one_title_in_its_first_cell(chapter: NotebookNode) -> None:
@@ -141,7 +138,7 @@ def test_has_one_title_in_its_first_cell(chapter: NotebookNode) -> None:
 
 def test_citations_are_in_the_bibliography(chapter: NotebookNode) -> None:
     known = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.MULTILINE))
-    cited = {key.strip() for keys in CITATION.findall(prose(chapter)) for key in keys.split(",")}
+    cited = set(CITATION.findall(prose(chapter)))
     assert cited, "a chapter names its sources"
     assert cited - known == set()
 
@@ -173,10 +170,22 @@ def test_sets_its_seed_where_the_script_can_replace_it(chapter: NotebookNode) ->
 
 
 def test_has_exercises_to_predict_to_code_and_to_explore(chapter: NotebookNode) -> None:
-    exercises = EXERCISE.findall(prose(chapter))
-    assert {kind for kind, _ in exercises} == {"Predict", "Code", "Explore"}
-    solved = re.findall(r"```\{solution-start\} (ex-[\w-]+)\n:class: dropdown", prose(chapter))
-    assert solved == [label for _, label in exercises]
+    assert set(EXERCISE.findall(prose(chapter))) == {"Predict", "Code", "Explore"}
+
+
+def test_every_exercise_has_a_folded_solution_of_text_and_code(chapter: NotebookNode) -> None:
+    """The code cells that follow the text are collapsed by what JupyterLab and Colab honour, and folded by the book."""
+    solutions = [
+        below for cell, below in pairwise(chapter.cells) if cell.cell_type == "markdown" and SOLUTION in cell.source
+    ]
+    assert len(solutions) == len(EXERCISE.findall(prose(chapter)))
+    for cell in solutions:
+        assert cell.cell_type == "code"
+        assert "solution" in cell.metadata.get("tags", []), cell.source
+    for cell in code_cells(chapter):
+        if "solution" in cell.metadata.get("tags", []):
+            assert cell.metadata.get("jupyter", {}).get("source_hidden") is True, cell.source
+            assert cell.metadata.get("cellView") == "form", cell.source
 
 
 def printed(cell: NotebookNode) -> str:
@@ -196,7 +205,7 @@ def test_quiz_has_four_questions_and_answers_that_discuss_every_option(chapter: 
     assert [int(number) for number, _, _ in questions] == list(range(1, len(questions) + 1))
     assert len(questions) >= 4
     for _, question, answer in questions:
-        options = re.findall(r"^- (\([a-z]\))", question, re.MULTILINE)
+        options = re.findall(r"^> - (\([a-z]\))", question, re.MULTILINE)
         assert len(options) >= 3, question
         assert re.match(r"\s*\*\*(\([a-z]\))\.?\*\*", answer), answer
         assert [option for option in options if option not in answer] == [], answer
@@ -209,10 +218,14 @@ def test_the_right_answers_are_not_all_in_one_place(chapter: NotebookNode) -> No
 
 def test_every_figure_is_referred_to() -> None:
     notebooks = [read(path) for path in CHAPTERS]
-    names = {figure_of(cell)["name"] for notebook in notebooks for cell in code_cells(notebook)} - {None}
-    captions = [figure_of(cell)["caption"] or "" for notebook in notebooks for cell in code_cells(notebook)]
-    text = "\n".join([*map(prose, notebooks), *captions])
-    assert names - set(re.findall(r"\{numref\}`(?:[^`<]*<)?([\w-]+)>?`", text)) == set()
+    names = {name for notebook in notebooks for name, _ in figures(notebook)}
+    assert names - set(re.findall(r"\]\([^)\s]*#(fig-[\w-]+)\)", "\n".join(map(prose, notebooks)))) == set()
+
+
+def test_claims_are_marked(chapter: NotebookNode) -> None:
+    """The book folds the cells that carry the tag."""
+    stating = [cell for cell in code_cells(chapter) if re.search(r"^✓ (?!Correct)", printed(cell), re.MULTILINE)]
+    assert [cell.source for cell in stating if "claims" not in cell.metadata.get("tags", [])] == []
 
 
 @pytest.fixture
