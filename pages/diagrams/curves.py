@@ -54,7 +54,7 @@ def elbo_curve() -> Drawing:
     for (w, spot), name in zip(TOUCHED.items(), SUBSCRIPTS, strict=True):
         d.path(plane.curve(W, elbo(W, *posterior(w))), stroke="code", width=2)
         d.circle(*plane.at(w, float(log_likelihood(np.array(w)))), 4.5, fill="code", stroke="paper", stroke_width=1.5)
-        d.text(plane.x(spot), plane.y(-4.75), f"ELBO, $q{name}$", fill="code", size=SMALL, anchor="end")
+        d.text(plane.x(spot), plane.y(-4.75), f"ELBO, $q{name}$", fill="code-text", size=SMALL, anchor="end")
     gap = np.array(3.7)
     x, top = plane.at(float(gap), float(log_likelihood(gap)))
     _, bottom = plane.at(float(gap), float(elbo(gap, *posterior(max(TOUCHED)))))
@@ -74,7 +74,7 @@ def _three_densities(d: Drawing) -> None:
         mean, deviation = posterior(w)
         density = gaussian(z, mean, deviation)
         d.path(plane.bump(z, density), fill="code", fill_opacity=0.14, stroke="code", width=2)
-        d.text(plane.x(mean + 0.9 * deviation), plane.y(0.78 * density.max()), f"$q{name}$", fill="code")
+        d.text(plane.x(mean + 0.9 * deviation), plane.y(0.78 * density.max()), f"$q{name}$", fill="code-text")
     d.dashed(plane.curve(z, gaussian(z)), width=1.8)
     d.text(plane.x(-1.05), plane.y(0.4), "prior", size=SMALL, anchor="end")
     plane.axes("code $z$")

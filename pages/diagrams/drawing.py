@@ -16,7 +16,8 @@ Point = tuple[float, float]
 WIDTH = 720
 SIZE, SMALL = 14.5, 13  # of text
 
-# By meaning, as everywhere in the book. The values are those of the light theme; course.css has the dark theme's.
+# By meaning, as everywhere in the book. The values are those of the light theme; course.css has the dark theme's. A
+# -text is as dark as small letters need to be.
 COLOURS = {
     "paper": "#ffffff",
     "ink": "#1f2937",  # text, and the prior, which is always dashed
@@ -24,14 +25,15 @@ COLOURS = {
     "line": "#c3ccd8",
     "wash": "#f1f4f8",
     "code": "#0173b2",
-    "code-wash": "#d9eaf6",
+    "code-text": "#00609a",
+    "code-wash": "#e3f0f9",
     "generated": "#de8f05",
-    "generated-wash": "#fbecd0",
-    "generated-text": "#9a5f00",  # as dark as small letters need to be
+    "generated-wash": "#fdf1da",
+    "generated-text": "#8f5800",
     "truth": "#949494",
     "error": "#d55e00",
-    "error-wash": "#fbdfcc",
-    "error-text": "#b84d00",
+    "error-wash": "#fde6d8",
+    "error-text": "#a84300",
     # Of the drawn faces only.
     "skin-pale": "#f6cfae",
     "skin-brown": "#b97a50",
@@ -111,10 +113,10 @@ class Drawing:
     def circle(self, x: float, y: float, radius: float, **style) -> None:
         self.element("circle", cx=x, cy=y, r=radius, **style)
 
-    def dots(self, centres: Iterable[Point], radius: float, fill: str = "code", opacity: float | None = None) -> None:
+    def dots(self, centres: Iterable[Point], radius: float, fill: str = "code") -> None:
         """Many dots in one element."""
         data = "".join(f"M{number(x)} {number(y)}h0" for x, y in centres)
-        self.path(data, stroke=fill, width=2 * radius, stroke_linecap="round", stroke_opacity=opacity)
+        self.path(data, stroke=fill, width=2 * radius, stroke_linecap="round")
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, turn: float = 0, **style) -> None:
         """`turn` is in degrees, clockwise."""

@@ -29,7 +29,7 @@ def graphical_model() -> Drawing:
     d.arrow((z[0], z[1] + 23), (x[0], x[1] - 23), colour="generated", width=2)
     d.bent_arrow((x[0] - 21, x[1] - 10), (104, 212), (104, 162), (z[0] - 21, z[1] + 10), colour="code", dash="6 4")
     d.text(z[0] + 12, 192, "$p_{θ}(x | z)$", fill="generated-text")
-    d.text(102, 192, "$q_{φ}(z | x)$", anchor="end", fill="code")
+    d.text(102, 192, "$q_{φ}(z | x)$", anchor="end", fill="code-text")
     for (cx, cy), name, fill in ((z, "z", "paper"), (x, "x", "line")):
         d.circle(cx, cy, 22, fill=fill, stroke="ink", stroke_width=1.8)
         d.text(cx, cy + 6, f"${name}$", size=17, anchor="middle")
@@ -47,9 +47,9 @@ def _network(d: Drawing, z: float, x: float) -> None:
     d.text(right, 296, "mean $x̂$ of $p_{θ}(x | z)$", anchor="middle", fill="generated-text")
     d.trapezoid((left, x - 44), 92, (left, z + 18), 40, "code")
     d.trapezoid((right, z + 18), 40, (right, x - 44), 92, "generated")
-    d.text(left, 182, "encoder", size=SMALL, anchor="middle", fill="code", bold=True)
+    d.text(left, 182, "encoder", size=SMALL, anchor="middle", fill="code-text", bold=True)
     d.text(right, 182, "decoder", size=SMALL, anchor="middle", fill="generated-text", bold=True)
-    d.text(left, z + 5, "$μ$,  $σ$", size=16, anchor="middle", fill="code")
+    d.text(left, z + 5, "$μ$,  $σ$", size=16, anchor="middle", fill="code-text")
     base = z + 22
     bell(d, middle - 12, base, 92, 72, "code")
     bell(d, middle, base, 196, 40, "ink", dashed=True)
@@ -57,10 +57,10 @@ def _network(d: Drawing, z: float, x: float) -> None:
     d.arrow((left + 26, z), (middle - 102, z), colour="code", width=2)
     draw = middle + 4
     d.circle(draw, base, 4.5, fill="code")
-    d.text(draw, base + 20, "a draw $z$", anchor="middle", fill="code")
-    d.text(middle + 8, z - 42, "$q_{φ}(z | x)$", fill="code")
+    d.text(draw, base + 20, "a draw $z$", anchor="middle", fill="code-text")
+    d.text(middle + 8, z - 42, "$q_{φ}(z | x)$", fill="code-text")
     d.text(middle + 52, z - 8, "$p(z)$")
-    d.text(right, z + 5, "$z$", size=16, anchor="middle", fill="code")
+    d.text(right, z + 5, "$z$", size=16, anchor="middle", fill="code-text")
     d.arrow((middle + 104, z), (right - 14, z), colour="generated", width=2)
 
 
@@ -93,7 +93,7 @@ def _chain(d: Drawing, y: float, random: bool) -> None:
     """Encoder, μ and σ, z, decoder, loss."""
     mu, sigma, z, decoder, loss = (206, y - 32), (206, y + 32), (366, y), (470, y), (652, y)
     d.trapezoid((36, y), 92, (126, y), 44, "code")
-    d.text(80, y + 5, "encoder", anchor="middle", fill="code", bold=True)
+    d.text(80, y + 5, "encoder", anchor="middle", fill="code-text", bold=True)
     d.trapezoid(decoder, 44, (560, y), 92, "generated")
     d.text(516, y + 5, "decoder", anchor="middle", fill="generated-text", bold=True)
     d.rectangle(loss[0] - 42, y - 21, 84, 42, radius=21, fill="error-wash", stroke="error", stroke_width=1.6)
@@ -112,7 +112,7 @@ def _chain(d: Drawing, y: float, random: bool) -> None:
         d.cross(z[0] - 46, y, 7)
         return
     _computed(d, *z, "z")
-    d.text(z[0], y + 46, "$z = μ + σ ε$", anchor="middle", fill="code")
+    d.text(z[0], y + 46, "$z = μ + σ ε$", anchor="middle", fill="code-text")
     d.circle(z[0], y - 72, 19, fill="wash", stroke="ink", stroke_width=1.6, stroke_dasharray="4 3")
     d.text(z[0], y - 66, "$ε$", size=17, anchor="middle")
     d.text(z[0] + 28, y - 67, "$ε ~ N(0, 1)$")
@@ -164,14 +164,14 @@ def two_stage() -> Drawing:
     )
     y, side, centre = 164, 196, WIDTH / 2
     left, right = centre - side / 2, centre + side / 2
-    for x, step, text, colour, fill in (
-        (24, "1", "Encode images", "code", "code"),
-        (left, "2", "Fit a density to codes", "code", "code"),
-        (512, "3", "Draw and decode", "generated", "generated-text"),
+    for x, step, text, colour in (
+        (24, "1", "Encode images", "code"),
+        (left, "2", "Fit a density to codes", "code"),
+        (512, "3", "Draw and decode", "generated"),
     ):
         d.circle(x + 10, 30, 10.5, fill=f"{colour}-wash", stroke=colour, stroke_width=1.4)
-        d.text(x + 10, 35, step, size=SMALL, anchor="middle", bold=True, fill=fill)
-        d.text(x + 28, 35, text, bold=True, fill=fill)
+        d.text(x + 10, 35, step, size=SMALL, anchor="middle", bold=True, fill=f"{colour}-text")
+        d.text(x + 28, 35, text, bold=True, fill=f"{colour}-text")
     for i, who in enumerate(TRAINING):
         face(d, 24, y - 87 + 61 * i, 52, who)
         d.arrow((81, y - 61 + 61 * i), (109, y + 24 * (i - 1)), colour="code")
@@ -180,7 +180,7 @@ def two_stage() -> Drawing:
         face(d, 644, y - 87 + 61 * i, 52, who, frame="generated", soft=1.6)
     d.trapezoid((114, y), 112, (204, y), 52, "code")
     d.trapezoid((516, y), 52, (606, y), 112, "generated")
-    for x, name, fill in ((157, "encoder", "code"), (562, "decoder", "generated-text")):
+    for x, name, fill in ((157, "encoder", "code-text"), (562, "decoder", "generated-text")):
         d.text(x, y + 2, name, anchor="middle", fill=fill, bold=True)
         _lock(d, x - 27, y + 17)
         d.text(x - 16, y + 21, "frozen", size=SMALL, fill="muted")
@@ -190,7 +190,7 @@ def two_stage() -> Drawing:
     for dx, dy in ((-58, -4), (14, -34), (62, 16)):
         d.circle(centre + dx, y + dy, 5, fill="generated", stroke="paper", stroke_width=1.5)
     d.arrow((right + 6, y), (511, y), colour="generated", width=2)
-    d.text(centre - 10, y + side / 2 + 20, "fitted density", size=SMALL, anchor="end", fill="code")
+    d.text(centre - 10, y + side / 2 + 20, "fitted density", size=SMALL, anchor="end", fill="code-text")
     d.dashed([(centre + 10, y + side / 2 + 16), (centre + 36, y + side / 2 + 16)], width=1.4)
     d.text(centre + 42, y + side / 2 + 20, "prior", size=SMALL)
     return d
@@ -202,8 +202,7 @@ def _density(d: Drawing, x: float, y: float, scale: float) -> None:
         for reach in (2.3, 1.6, 0.9):
             axes = (scale * along * reach, scale * across * reach)
             d.ellipse(x + scale * cx, y - scale * cy, *axes, -turn, fill="code", fill_opacity=0.1 + 0.1 * weight)
-    for cx, cy in _codes():
-        d.circle(x + scale * cx, y - scale * cy, 1.7, fill="code")
+    d.dots(((x + scale * cx, y - scale * cy) for cx, cy in _codes()), 1.7)
     for reach in (1, 2):
         d.circle(x, y, 0.9 * scale * reach, fill="none", stroke="ink", stroke_width=1.4, stroke_dasharray="6 4")
 

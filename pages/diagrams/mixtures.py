@@ -32,8 +32,8 @@ def aggregate_posterior() -> Drawing:
     d.heading(24, 34, "Each image has its own posterior")
     for density in each:
         d.path(single.bump(Z, density), fill="code", fill_opacity=0.14, stroke="code", width=1.8)
-    single.axes("")
-    d.text(single.x(-0.2), single.y(0.62), "$q(z | x_{n})$", anchor="middle", fill="code")
+    single.axes()
+    d.text(single.x(-0.2), single.y(0.62), "$q(z | x_{n})$", anchor="middle", fill="code-text")
     d.heading(24, 208, "Their average misses the prior")
     d.path(both.area(Z, np.minimum(prior, average), prior), fill="error-wash")
     d.path(both.bump(Z, average), fill="code", fill_opacity=0.14, stroke="code", width=2.4)
@@ -43,7 +43,7 @@ def aggregate_posterior() -> Drawing:
     d.text(both.x(-0.2), both.y(0.2), "drawn often,", size=SMALL, anchor="middle", fill="error-text")
     d.text(both.x(-0.2), both.y(0.2) + 17, "no codes here", size=SMALL, anchor="middle", fill="error-text")
     d.text(both.x(1.0) - 2, both.y(0.39), "prior $p(z)$")
-    d.text(both.x(-2.75), both.y(0.3), "aggregate posterior $q(z)$", fill="code", anchor="middle")
+    d.text(both.x(-2.75), both.y(0.3), "aggregate posterior $q(z)$", fill="code-text", anchor="middle")
     _split_of_kl(d, average, prior)
     return d
 
@@ -134,8 +134,8 @@ def _plane_of_people(d: Drawing, x: float, groups: dict[tuple[int, int], np.ndar
             d.dots(spots, 2.6, "wash")
     for sex, name in ((-1, "women"), (1, "men")):
         d.text(plane.x(sex), 324, name, anchor="middle", size=SMALL, fill="muted")
-    d.text(x + 8, 84, "with glasses", size=SMALL, fill="code")
-    d.text(x + 8, 200, "without", size=SMALL, fill="code")
+    d.text(x + 8, 84, "with glasses", size=SMALL, fill="code-text")
+    d.text(x + 8, 200, "without", size=SMALL, fill="code-text")
     return plane
 
 

@@ -83,9 +83,8 @@ def vector(d: Drawing, x: float, y: float, height: float = 80, cells: int = 8, c
 
 def stage(d: Drawing, left: float, right: float, y: float, label: str, colour: str) -> None:
     """A line over the part of a network, with its name."""
-    text = f"{colour}-text" if colour == "generated" else colour
     d.path([(left, y + 12), (left, y + 7), (right, y + 7), (right, y + 12)], stroke=colour, width=1.6)
-    d.text((left + right) / 2, y, label, anchor="middle", fill=text, bold=True)
+    d.text((left + right) / 2, y, label, anchor="middle", fill=f"{colour}-text", bold=True)
 
 
 def funnel(d: Drawing, centres: Sequence[float], y: float, maps: list[Slab], colour: str) -> list[Edges]:
@@ -142,7 +141,7 @@ def autoencoder() -> Drawing:
     stage(d, 394, 592, 36, "decoder", "generated")
     d.text(68, 36, "image $x$", anchor="middle")
     d.text(652, 36, "reconstruction $x\u0302$", anchor="middle")
-    d.text(code, 36, "code $z$", anchor="middle", fill="code", bold=True)
+    d.text(code, 36, "code $z$", anchor="middle", fill="code-text", bold=True)
     shapes = [(3, 32, 32), *((m.channels, m.pixels, m.pixels) for m in maps)]
     for x, shape in zip([68, *left, code, *right, 652], [*shapes, (MODEL.latent_dim,), *shapes[::-1]], strict=True):
         d.text(x, 220, "×".join(map(str, shape)), size=SMALL, anchor="middle")
@@ -193,7 +192,7 @@ def posterior(d: Drawing, start: float, y: float, code: float) -> None:
     for level, letter in ((y - 34, "μ"), (y + 44, "σ")):
         d.arrow((start, y + (level - y) * 0.2), (vectors - 12, level), colour="muted", width=1.3)
         vector(d, vectors, level, height=54, cells=6)
-        d.text(vectors, level - 33, f"${letter}$", anchor="middle", fill="code")
+        d.text(vectors, level - 33, f"${letter}$", anchor="middle", fill="code-text")
     bell(d, centre, base, 112, 62, "code")
     d.path([(centre - 60, base), (centre + 60, base)], stroke="muted", width=1.2)
     draw = centre + 0.9 * 112 / 6
@@ -202,6 +201,6 @@ def posterior(d: Drawing, start: float, y: float, code: float) -> None:
     d.text(centre, 44, "$ε ~ N(0, I)$", anchor="middle")
     d.arrow((draw, 96), (draw, base - 6))
     d.circle(draw, base, 4.5, fill="code")
-    d.text(centre, base + 18, "$z = μ + σ ε$", anchor="middle", fill="code")
+    d.text(centre, base + 18, "$z = μ + σ ε$", anchor="middle", fill="code-text")
     d.arrow((centre + 62, y), (code - 12, y), colour="muted", width=1.3)
-    d.text(code, y - 50, "$z$", anchor="middle", fill="code")
+    d.text(code, y - 50, "$z$", anchor="middle", fill="code-text")

@@ -44,11 +44,12 @@ class Plane:
         seen = ys > 0.004 * (self.ylim[1] - self.ylim[0])
         return path_of(self.curve(xs[seen], ys[seen]))
 
-    def axes(self, xlabel: str, ylabel: str = "") -> None:
-        """Two arrows from the lower left corner, with the names of what they show."""
+    def axes(self, xlabel: str = "", ylabel: str = "") -> None:
+        """Arrows from the lower left corner, with the names of what they show. The vertical one needs a name."""
         left, top, right, bottom = self.box
         self.drawing.arrow((left, bottom), (right, bottom), colour="muted", width=1.2)
-        self.drawing.text(right, bottom + 36, xlabel, size=SMALL, fill="muted", anchor="end")
+        if xlabel:
+            self.drawing.text(right, bottom + 36, xlabel, size=SMALL, fill="muted", anchor="end")
         if ylabel:
             self.drawing.arrow((left, bottom), (left, top), colour="muted", width=1.2)
             self.drawing.text(left + 10, top + 5, ylabel, size=SMALL, fill="muted")
