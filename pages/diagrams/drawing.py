@@ -53,7 +53,6 @@ SERIF = "'STIX Two Text', 'Times New Roman', 'Liberation Serif', serif"
 PRIOR_DASH = "6 4"
 GRADIENT_DASH = "5 3"
 ITALIC = ' font-style="italic"'
-HALO = {"stroke": "paper", "stroke_width": 4, "stroke_linejoin": "round", "paint_order": "stroke"}
 HEAD = 8.5  # the length of an arrow's head
 
 RUN = re.compile(
@@ -172,6 +171,11 @@ class Drawing:
         data = path_of((x + across[0] * w, y + across[1] * w) for x, y, w in corners) + "Z"
         self.path(data, fill=f"{colour}-wash", stroke=colour)
 
+    def prior_circles(self, x: float, y: float, unit: float) -> None:
+        """Where a standard normal prior has one and two standard deviations, of `unit` pixels, from (x, y)."""
+        for reach in (1, 2):
+            self.circle(x, y, reach * unit, fill="none", stroke="ink", stroke_width=1.4, stroke_dasharray=PRIOR_DASH)
+
     def window(self, x: float, y: float, width: float, height: float) -> None:
         """A tinted panel; what is drawn from now on, up to `end_window`, is cut off at its edges."""
         self.rectangle(x, y, width, height, radius=8, fill="wash")
@@ -201,18 +205,16 @@ class Drawing:
         fill: str = "ink",
         bold: bool = False,
         turn: float = 0,
-        halo: bool = False,
     ) -> None:
         """A line of text from (x, y), its baseline. What stands between dollar signs is mathematics: `$z_{n} = μ$`.
 
-        `halo` keeps lines beneath away from the letters; `anchor` is start, middle or end.
+        `anchor` is start, middle or end, `turn` in degrees clockwise.
         """
         runs = text.split("$")
         content = "".join(mathematics(run, size) if i % 2 else escape(run) for i, run in enumerate(runs))
         style: dict[str, Any] = {"font_size": size, "fill": fill, "text_anchor": None if anchor == "start" else anchor}
         style |= {"font_weight": "bold"} if bold else {}
         style |= {"transform": f"rotate({number(turn)} {number(x)} {number(y)})"} if turn else {}
-        style |= HALO if halo else {}
         self.element("text", content, x=x, y=y, **style)
 
     def lines(self, x: float, y: float, texts: Iterable[str], step: float = 18, **style) -> None:

@@ -203,8 +203,7 @@ def _density(d: Drawing, x: float, y: float, scale: float) -> None:
             axes = (scale * along * reach, scale * across * reach)
             d.ellipse(x + scale * cx, y - scale * cy, *axes, -turn, fill="code", fill_opacity=0.1 + 0.1 * weight)
     d.dots(((x + scale * cx, y - scale * cy) for cx, cy in _codes()), 1.7)
-    for reach in (1, 2):
-        d.circle(x, y, 0.9 * scale * reach, fill="none", stroke="ink", stroke_width=1.4, stroke_dasharray="6 4")
+    d.prior_circles(x, y, 0.9 * scale)
 
 
 def _lock(d: Drawing, x: float, y: float) -> None:

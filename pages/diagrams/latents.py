@@ -15,12 +15,6 @@ STEPS = 5
 MARK: dict[str, Any] = {"fill": "generated", "stroke": "paper", "stroke_width": 1.5}
 
 
-def rings(d: Drawing, x: float, y: float, unit: float) -> None:
-    """The prior's circles of one and two standard deviations around (x, y)."""
-    for reach in (1, 2):
-        d.circle(x, y, unit * reach, fill="none", stroke="ink", stroke_width=1.4, stroke_dasharray="6 4")
-
-
 def clouds(d: Drawing, centres: list[Point], rx: float, ry: float, opacity: float) -> None:
     """Gaussian clouds with these standard deviations in pixels, and a thin line at one standard deviation."""
     fades = [(offset, opacity * np.exp(-((2.4 * offset) ** 2) / 2)) for offset in (0, 0.2, 0.4, 0.6, 0.8)] + [(1, 0)]
@@ -60,13 +54,13 @@ def holes() -> Drawing:
     left, right = 24 + side / 2, WIDTH - 24 - side / 2
     d.window(24, 64, side, 288)
     _groups(d, left, y)
-    rings(d, left, y, unit)
+    d.prior_circles(left, y, unit)
     d.end_window()
     d.window(WIDTH - 24 - side, 64, side, 288)
     width = 0.4
     means = [(right + unit * a, y + unit * b) for a, b in np.sqrt(1 - width**2) * spread(32)]
     clouds(d, means, width * unit, width * unit, 0.24)
-    rings(d, right, y, unit)
+    d.prior_circles(right, y, unit)
     d.end_window()
     _walk(d, (left - 103, y - 75), (left + 105, y + 71), 24, is_broken=True)
     _walk(d, (right - 84, y - 52), (right + 84, y + 52), WIDTH - 24 - side, is_broken=False)
@@ -146,6 +140,6 @@ def _posteriors(d: Drawing, x: float, y: float, unit: float, variance: np.ndarra
     centres = [(x + unit * a, y + unit * b) for a, b in codes]
     rx, ry = unit * np.sqrt(variance)
     clouds(d, centres, max(rx, 1.4), max(ry, 1.4), float(np.clip(0.075 / np.sqrt(variance.prod()), 0.055, 1)))
-    rings(d, x, y, unit)
+    d.prior_circles(x, y, unit)
     for spot in centres[-len(IMAGES) :]:
         d.circle(*spot, 3.6, **MARK)
