@@ -46,7 +46,7 @@ def boxes(text: str) -> str:
 def _box(quote: re.Match[str]) -> str:
     content = boxes(re.sub(r"^> ?", "", quote[0], flags=re.MULTILINE)).strip()
     box = BOX.match(content)
-    if not box:
+    if not box or not box["body"]:
         return quote[0]
     kind = next((kind for start, kind in CLASSES.items() if box["title"].startswith(start)), "note")
     return directive("admonition", box["title"], {"class": kind, "name": box["name"]}, box["body"]) + "\n"

@@ -82,13 +82,13 @@ def without_accents(text: str) -> str:
 def fold_cells(_app: Sphinx, doctree: nodes.document) -> None:
     """Put the cells of a solution into the fold of its text, and the cells of claims into folds of their own."""
     for cell in list(doctree.findall(is_cell)):
-        if "tag_solution" in cell["classes"]:
-            fold = cell.parent[cell.parent.index(cell) - 1]
-            if isinstance(fold, nodes.admonition) and "solution" in fold["classes"]:
-                cell.parent.remove(cell)
-                fold += cell
-        elif "tag_claims" in cell["classes"]:
-            cell.replace_self(folded(cell, claims_title(cell), "claims"))
+        parent, index = cell.parent, cell.parent.index(cell)
+        if "tag_claims" in cell["classes"]:
+            parent.remove(cell)
+            parent.insert(index, folded(cell, claims_title(cell), "claims"))
+        elif "tag_solution" in cell["classes"] and index and "solution" in parent[index - 1].get("classes", []):
+            parent.remove(cell)
+            parent[index - 1] += cell
 
 
 def is_cell(node: nodes.Node) -> bool:
@@ -97,7 +97,7 @@ def is_cell(node: nodes.Node) -> bool:
 
 def folded(cell: nodes.Element, title: str, kind: str) -> nodes.admonition:
     fold = nodes.admonition("", nodes.title(title, title), classes=["dropdown", kind])
-    fold += cell.deepcopy()
+    fold += cell
     return fold
 
 

@@ -39,6 +39,7 @@ TERMS = {"term-kl-divergence": "KL divergence"}
             ":::{admonition} Hint\n:class: dropdown\n\nSo.\n:::\n::::\n",
         ),
         ("> Only quoted.", "> Only quoted."),
+        ("> **All of it is bold.**", "> **All of it is bold.**"),
     ],
 )
 def test_boxes_and_folds_become_admonitions(plain: str, myst: str) -> None:
