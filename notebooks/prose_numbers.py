@@ -1,0 +1,196 @@
+"""Compare every number in a chapter's text with the chapter's outputs.
+
+    python -m notebooks.prose_numbers           list the numbers of all chapters that nothing supports
+    python -m notebooks.prose_numbers 04 05     those of two chapters
+
+A number in a Markdown cell or in a figure's alternative text is supported if, rounded as the text rounds it, it equals
+a number that a cell of its section (## heading) printed, or if it is a constant of that section's code. Numbers of
+three digits, and those of a section without code, such as a summary, may be printed anywhere in the chapter, and whole
+numbers may be constants of any cell. Not compared are whole numbers up to 12, 100, numbers in names, code, links,
+indices and years, and the options of a quiz. What no cell prints stands in facts.toml with its arithmetic, source or
+reason; see `Fact`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from notebooks.numerals import Numeral, in_code, in_outputs, in_prose, readable, without_tags
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parent
+FACTS = FOLDER / "facts.toml"
+EVERY_CHAPTER = "book"  # the table of facts.toml that holds for all chapters
+CONTEXT = 60  # characters that are shown before and after a number
+TELLING = 3  # digits of a number that is hardly met by chance
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number in the text that no cell of its chapter prints.
+
+    `text` is a piece of the chapter's text, word for word, that contains the number, or several; without letters it is
+    a number of at least three digits, wherever it stands. One of three says where the number comes from: `equals`,
+    arithmetic that must give it ("3 * 64**2", "log(2)"); `source`, another chapter ("05-latent-space") that must print
+    it or a file of the project that must contain it; or `why`, a reason in words that nothing can check.
+    """
+
+    table: str
+    text: str
+    equals: str = ""
+    source: str = ""
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.equals, self.source, self.why))) != 1:
+            raise ValueError(f"facts.toml, {self.table}: {self.text!r} needs one of equals, source and why.")
+        if not re.search(r"\d", self.text):
+            raise ValueError(f"facts.toml, {self.table}: {self.text!r} contains no number.")
+        if not re.search(r"[^\W\d]", self.text) and len(re.findall(r"\d", self.text)) < TELLING:
+            raise ValueError(f"facts.toml, {self.table}: {self.text!r} is too short: add the words around it.")
+
+    def covers(self, passage: str, numeral: Numeral) -> bool:
+        """Whether the number is within this piece of text, and is what the arithmetic or the source says."""
+        piece = r"\s+".join(map(re.escape, self.text.split()))
+        places = re.finditer(rf"(?<![\w.,]){piece}(?![\w]|[.,]\d)", passage)
+        if not any(place.start() <= numeral.start and numeral.end <= place.end() for place in places):
+            return False
+        return bool(self.why) or any(numeral.is_rounded(number) for number in self._numbers())
+
+    def _numbers(self) -> Iterable[float]:
+        return [eval(self.equals, vars(math))] if self.equals else recorded(self.source)
+
+
+@dataclass
+class Section:
+    """The part of a chapter under one ## heading: its text, and the numbers of its outputs and of its code."""
+
+    passages: list[str] = field(default_factory=list)
+    printed: set[float] = field(default_factory=set)
+    written: set[float] = field(default_factory=set)
+    has_code: bool = False
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A number in the text that nothing supports."""
+
+    passage: str
+    numeral: Numeral
+
+    def __str__(self) -> str:
+        start, end = max(0, self.numeral.start - CONTEXT), self.numeral.end + CONTEXT
+        before, after = self.passage[start : self.numeral.start], self.passage[self.numeral.end : end]
+        number = self.passage[self.numeral.start : self.numeral.end]
+        return " ".join(f"{number:>9}   {before}[{number}]{after}".split("\n"))
+
+
+def main() -> int:
+    """List what nothing supports; the exit status is 1 if there is any."""
+    parser = argparse.ArgumentParser(description="List the numbers in the chapters' text that no output supports.")
+    parser.add_argument("chapters", nargs="*", help="the beginnings of chapters' names (default: all)")
+    wanted = tuple(parser.parse_args().chapters)
+    facts, total = read_facts(), 0
+    for path in chapters():
+        if not path.name.startswith(wanted or ""):
+            continue
+        missing, unused = check(path.stem, sections_of(nbformat.read(path, as_version=4)), facts)
+        print(f"{path.stem}: {len(missing)} numbers without support")
+        print(*(f"  {number}" for number in missing), sep="\n")
+        print(*(f"  facts.toml says too much: {fact.text!r}" for fact in unused), sep="\n")
+        total += len(missing) + len(unused)
+    return int(total > 0)
+
+
+def chapters() -> list[Path]:
+    """The notebooks whose numbers are compared."""
+    return [*sorted(FOLDER.glob("[0-9]*.ipynb")), *FOLDER.glob("further.ipynb")]
+
+
+def read_facts(path: Path = FACTS) -> list[Fact]:
+    """The entries of facts.toml. Raises `ValueError` if one is incomplete."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [Fact(table, **entry) for table, entries in tables.items() for entry in entries]
+
+
+def check(name: str, sections: Sequence[Section], facts: Sequence[Fact]) -> tuple[list[Unsupported], list[Fact]]:
+    """The numbers of a chapter that nothing supports, and the facts of that chapter that support no number."""
+    missing, used = [], set()
+    of_chapter = [fact for fact in facts if fact.table in (name, EVERY_CHAPTER)]
+    for section in sections:
+        for passage in section.passages:
+            for numeral in in_prose(passage):
+                known = [fact for fact in of_chapter if fact.covers(passage, numeral)]
+                used.update(known)
+                if not known and not supported(numeral, section, sections):
+                    missing.append(Unsupported(passage, numeral))
+    return missing, [fact for fact in facts if fact.table == name and fact not in used]
+
+
+def supported(numeral: Numeral, section: Section, sections: Sequence[Section]) -> bool:
+    """Whether outputs, rounded, or settings have the number."""
+    return printed(numeral, section, sections) or is_setting(numeral, section, sections)
+
+
+def printed(numeral: Numeral, section: Section, sections: Sequence[Section]) -> bool:
+    """Whether the section printed the number, or where it is telling or the section has no code, the chapter did."""
+    anywhere = numeral.digits >= TELLING or not section.has_code
+    places = sections if anywhere else [section]
+    return any(numeral.is_rounded(number) for place in places for number in place.printed)
+
+
+def is_setting(numeral: Numeral, section: Section, sections: Sequence[Section]) -> bool:
+    """Whether the number is a constant of the section's code, or if it is whole, of the chapter's."""
+    whole = numeral.value.is_integer() and not numeral.percent
+    places = sections if whole or not section.has_code else [section]
+    return any(numeral.is_exactly(number) for place in places for number in place.written)
+
+
+def sections_of(notebook: NotebookNode) -> list[Section]:
+    """The chapter by its ## headings."""
+    sections = [Section()]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            first, *rest = re.split(r"^(?=## )", readable(cell.source), flags=re.MULTILINE)
+            sections[-1].passages.append(first)
+            sections.extend(Section([passage]) for passage in rest)
+        elif cell.cell_type == "code":
+            sections[-1].has_code = True
+            sections[-1].passages.append(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+            sections[-1].printed.update(number for text in texts_of(cell) for number in in_outputs(text))
+            sections[-1].written.update(in_code(cell.source))
+    return sections
+
+
+def texts_of(cell: NotebookNode) -> Iterator[str]:
+    """The texts that a code cell printed or showed."""
+    for output in cell.outputs:
+        shown = output.get("data", {})
+        yield output.get("text", "")
+        yield shown.get("text/plain", "")
+        yield shown.get("text/markdown", "")
+        yield without_tags(shown.get("text/html", ""))
+
+
+@cache
+def recorded(source: str) -> frozenset[float]:
+    """The numbers that another chapter prints, or that a file of the project contains."""
+    chapter = FOLDER / f"{source}.ipynb"
+    if chapter.is_file():
+        return frozenset().union(*(part.printed for part in sections_of(nbformat.read(chapter, as_version=4))))
+    return frozenset(in_outputs((ROOT / source).read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
