@@ -8,6 +8,7 @@ targets and captions from them. Pure functions of text; `plain_notebooks.py` cal
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 CLASSES = {
@@ -36,6 +37,17 @@ def to_myst(text: str, terms: Mapping[str, str]) -> str:
     """The text of a cell in MyST. `terms` maps the targets of the glossary to its terms."""
     text = EQUATION.sub(_equation, diagrams(boxes(text)))
     return LINK.sub(lambda link: _reference(link, terms), text)
+
+
+def glossary_terms(glossary: str) -> dict[str, str]:
+    """The terms of the glossary by the targets that a link names: `term-` and the words of the term, as in a URL."""
+    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", glossary, re.MULTILINE | re.DOTALL)
+    terms = re.findall(r"^(?=\S)(.+)$", entries[1] if entries else "", re.MULTILINE)
+    return {"-".join(["term", *re.findall(r"\w+", _without_accents(term.lower()))]): term for term in terms}
+
+
+def _without_accents(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 def boxes(text: str) -> str:

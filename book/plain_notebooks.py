@@ -7,14 +7,13 @@ its light and dark mode, and shows figures, equations and sources as the chapter
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
-from plain_markdown import split_caption, to_myst
+from plain_markdown import glossary_terms, split_caption, to_myst
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -63,17 +62,6 @@ def to_myst_notebook(notebook: nbformat.NotebookNode, terms: dict[str, str]) -> 
                 cell.source = text
             cell.source = to_myst(cell.source, terms)
         above = cell if cell.cell_type == "code" else None
-
-
-def glossary_terms(glossary: str) -> dict[str, str]:
-    """The terms of the glossary by the targets that a link names: lower case, with hyphens."""
-    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", glossary, re.MULTILINE | re.DOTALL)
-    terms = re.findall(r"^(?=\S)(.+)$", entries[1] if entries else "", re.MULTILINE)
-    return {"term-" + "-".join(re.findall(r"\w+", without_accents(term.lower()))): term for term in terms}
-
-
-def without_accents(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 # Folds

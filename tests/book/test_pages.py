@@ -19,6 +19,7 @@ import typer
 import yaml
 
 import vaelib
+from book.plain_markdown import glossary_terms
 from vaelib import cli
 from vaelib.runs import experiments
 
@@ -78,17 +79,17 @@ def roles(path: Path) -> Iterator[tuple[str, str]]:
 
 def labels() -> set[str]:
     """All that a page can refer to, in pages and chapters."""
-    found = {label for path in [*PAGES, *CHAPTERS] for groups in LABEL.findall(text_of(path)) for label in groups}
-    for path in CHAPTERS:
-        cells = nbformat.v4.reads(path.read_text(encoding="utf-8")).cells
-        found |= {cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells}
-    return found
+    in_pages = {label for path in PAGES for groups in LABEL.findall(text_of(path)) for label in groups}
+    return in_pages | {label for path in CHAPTERS for label in re.findall(r'<a id="([\w-]+)"', text_of(path))}
 
 
-def terms() -> set[str]:
-    """The terms that the glossary defines."""
-    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", text_of(ROOT / "book/glossary.md"), re.MULTILINE | re.DOTALL)
-    return set(re.findall(r"^(?=\S)(.+)$", entries[1], re.MULTILINE))
+def terms() -> dict[str, str]:
+    """The terms that the glossary defines, by the names that a chapter's link has for them."""
+    return glossary_terms(text_of(ROOT / "book/glossary.md"))
+
+
+def linked_terms(chapter: Path) -> set[str]:
+    return set(re.findall(r"\]\(\.\./book/glossary\.md#([\w-]+)\)", text_of(chapter)))
 
 
 # The pages themselves
@@ -133,7 +134,7 @@ def test_the_first_page_leads_to_every_chapter() -> None:
 @each(PAGES)
 def test_references_are_to_something(path: Path) -> None:
     keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.MULTILINE))
-    known = {"ref": labels(), "numref": labels(), "eq": labels(), "term": {term.lower() for term in terms()}}
+    known = {"ref": labels(), "numref": labels(), "eq": labels(), "term": {term.lower() for term in terms().values()}}
     for kind, target in roles(path):
         if kind == "doc":
             place = path.parent / target
@@ -149,19 +150,17 @@ def test_references_are_to_something(path: Path) -> None:
 
 @each(CHAPTERS)
 def test_the_terms_of_a_chapter_are_in_the_glossary(path: Path) -> None:
-    used = {target.lower() for kind, target in roles(path) if kind == "term"}
-    assert used, "a chapter links its terms where it first uses them"
-    assert used - {term.lower() for term in terms()} == set()
+    assert linked_terms(path), "a chapter links its terms where it first uses them"
+    assert linked_terms(path) - set(terms()) == set()
 
 
 def test_every_term_is_used_in_a_chapter() -> None:
-    used = {target.lower() for path in CHAPTERS for kind, target in roles(path) if kind == "term"}
-    assert {term for term in terms() if term.lower() not in used} == set()
+    used = {name for path in CHAPTERS for name in linked_terms(path)}
+    assert {term for name, term in terms().items() if name not in used} == set()
 
 
 def test_the_glossary_is_in_alphabetical_order() -> None:
-    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", text_of(ROOT / "book/glossary.md"), re.MULTILINE | re.DOTALL)
-    names = [name.lower().replace("é", "e") for name in re.findall(r"^(?=\S)(.+)$", entries[1], re.MULTILINE)]
+    names = [name.removeprefix("term-") for name in terms()]
     assert names == sorted(names)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "book"))  # where Sphinx finds its local extensions, too
-
-from plain_markdown import split_caption, to_myst
+from book.plain_markdown import glossary_terms, split_caption, to_myst
 
 TERMS = {"term-kl-divergence": "KL divergence"}
 
@@ -85,6 +81,14 @@ def test_a_caption_is_split_from_what_follows() -> None:
     assert figure == {"caption": "One *Smiling* face. And more.", "name": "fig-4-2"}
     assert rest == "Text."
     assert split_caption("*Not* a caption.") == (None, "*Not* a caption.")
+
+
+def test_a_term_is_named_by_its_words_as_in_a_url() -> None:
+    glossary = ":::{glossary}\nFréchet distance\n  A distance.\n\nKL divergence\n  Another.\n:::\n"
+    assert glossary_terms(glossary) == {
+        "term-frechet-distance": "Fréchet distance",
+        "term-kl-divergence": "KL divergence",
+    }
 
 
 def test_a_drawing_with_a_caption_becomes_a_diagram() -> None:

@@ -6,7 +6,6 @@ JupyterLab, Colab, VS Code and GitHub show a chapter as it is stored. `notebooks
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from book.plain_markdown import glossary_terms
 from notebooks import number
 
 ROOT = Path(__file__).parents[2]
@@ -62,15 +62,10 @@ def targets(file: Path) -> set[str]:
         return set(ANCHOR.findall(text(file)))
     page = file.read_text(encoding="utf-8")
     if file.name == "glossary.md":
-        return {"term-" + slug(term) for term in re.findall(r"^(?=\S)(.+)$", page, re.MULTILINE)}
+        return set(glossary_terms(page))
     if file.name == "references.md":
         return set(re.findall(r"^@\w+\{([^,]+),", file.with_suffix(".bib").read_text(), re.MULTILINE))
     return set(re.findall(r"^(?:\(| *:name: )([\w-]+)(?:\)=)?$", page, re.MULTILINE))
-
-
-def slug(term: str) -> str:
-    plain = unicodedata.normalize("NFKD", term.lower()).encode("ascii", "ignore").decode()
-    return "-".join(re.findall(r"\w+", plain))
 
 
 def test_no_cell_needs_an_extension(path: Path) -> None:
