@@ -38,9 +38,10 @@ pictures: $(INSTALLED)
 LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS      := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 
+# JupyterLab starts in this folder, because the chapters link to pages and drawings in book/.
 lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, without its requests for news and updates
 	@mkdir -p $(LAB_SETTINGS) && echo '$(NO_NEWS)' > $(LAB_SETTINGS)/overrides.json
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 	$(BIN)/python -m notebooks.execute
