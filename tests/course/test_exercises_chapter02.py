@@ -57,7 +57,7 @@ def test_midpoint_hints_at_the_mistake(answer, hint, capsys) -> None:
         (lambda codes, n: codes.std(0) * torch.randn(n, 3), "centred on the origin"),
         (lambda codes, n: codes.mean() + codes.std(0) * torch.randn(n, 3), "not the mean of the codes"),
         (lambda codes, n: codes.mean(0) + codes.var(0) * torch.randn(n, 3), "scaled by the variance"),
-        (lambda codes, n: codes.mean(0) + codes.std() * torch.randn(n, 3), "have one scale"),
+        (lambda codes, n: codes.mean(0) + codes.std() * torch.randn(n, 3), "have the same scale"),
         (lambda codes, n: codes.mean(0) + codes.std(0) * torch.rand(n, 3), "standard deviations of your draws"),
         (lambda codes, n: codes.mean(0) + codes.std(0) * torch.randn(n, 1), "move together"),
         (lambda codes, n: priors.Gaussian().fit(codes).sample(n), "kept the correlations"),
@@ -69,7 +69,7 @@ def test_diagonal_hints_at_the_mistake(sample, hint, capsys) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(40, "it was fitted to"), (1, "density on the table"), (13, "one of the numbers")],
+    [(40, "it was fitted to"), (1, "less well than more would"), (13, "one of the numbers")],
 )
 def test_components_hints_at_the_mistake(answer, hint, capsys) -> None:
     assert hint in first_line(chapter02.components, answer, capsys)

@@ -18,7 +18,7 @@ def narrowest_layer(answer: int) -> str | None:
     if answer == 8:
         return None
     return {
-        64: "the layer of width 64 is followed by a narrower one, and what does not pass there is lost.",
+        64: "the layer of width 64 is followed by a narrower one, and information that does not pass there is lost.",
         3072: "the output has 3072 values, but all of them are computed from a few.",
     }.get(answer, "multiply the matrices into one. What is the largest rank that the product can have?")
 
@@ -32,13 +32,13 @@ def dimensions_needed(answer: Callable[[Tensor, float], int]) -> str | None:
     if found == expected:
         return None
     if all(found[share] == d - 1 for share, d in expected.items()):
-        return "one too few each time: entry d − 1 of a cumulative sum holds what d components keep."
+        return "one too few each time. Entry d − 1 of a cumulative sum is what d components keep."
     if all(found[share] == d + 1 for share, d in expected.items()):
-        return "one too many each time: count the sums that keep too little, and add one."
+        return "one too many each time. Count the sums that are too small, and add one."
     if set(found.values()) == {5}:
-        return "you begin with the smallest eigenvalue. The largest come first, and keep the most."
+        return "you begin with the smallest eigenvalue. The largest comes first and keeps the most."
     if len(set(found.values())) == 1:
-        return "divide by the sum of all eigenvalues: a share lies between 0 and 1, the eigenvalues need not."
+        return "divide by the sum of all eigenvalues, because a share lies between 0 and 1."
     share = next(share for share in expected if found[share] != expected[share])
     return f"of {eigenvalues.tolist()}, {expected[share]} keep a share of {share}; your function says {found[share]}."
 
@@ -50,9 +50,9 @@ def noise_level(answer: float) -> str | None:
     if low <= answer <= high:
         return None
     if answer > 1:
-        return "the pixels lie between 0 and 1, and so does σ: divide grey levels by 255."
+        return "the pixels lie between 0 and 1, and so does s. Divide grey levels by 255."
     if low <= answer**0.5 <= high:
-        return "that is the squared error at which the two meet. Which σ has it?"
+        return "that is the squared error at which the two are equal. Which s has this square?"
     if answer < low:
         return "with so little noise the input is still better than the output. Try more."
     return "with so much noise the output is already better than the input. Try less."

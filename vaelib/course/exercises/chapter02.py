@@ -20,7 +20,7 @@ def midpoint(answer: float) -> str | None:
     """The norm of the midpoint of two independent draws from N(0, I) in 64 dimensions."""
     hints = {
         math.sqrt(LATENT_DIM): "that is the norm of a draw. Is the midpoint distributed like a draw?",
-        math.sqrt(LATENT_DIM) / 2: "halving a sum halves its standard deviation, but what is that of the sum?",
+        math.sqrt(LATENT_DIM) / 2: "halving a sum halves its standard deviation. What is that of the sum?",
         math.sqrt(2 * LATENT_DIM): "that is the distance between the two draws, or the norm of their sum.",
         LATENT_DIM / 2: "that is the squared norm.",
         0.0: "they would cancel if they pointed in opposite directions. What is their scalar product, about?",
@@ -57,7 +57,7 @@ def _wrong_spread(z: Tensor, codes: Tensor) -> str | None:
     if torch.allclose(spread, wanted.square(), rtol=0.1):
         return "you scaled by the variance. A standard normal number times s has standard deviation s."
     if torch.allclose(spread, spread.mean(), rtol=0.1):
-        return "all coordinates of your draws have one scale. Give each its own standard deviation."
+        return "all coordinates of your draws have the same scale. Give each its own standard deviation."
     return "the standard deviations of your draws are not those of the codes."
 
 
@@ -65,7 +65,7 @@ def _wrong_mean(z: Tensor, codes: Tensor) -> str | None:
     if ((z.mean(0) - codes.mean(0)).abs() < 0.1 * codes.std(0)).all():
         return None
     if (z.mean(0).abs() < 0.1 * codes.std(0)).all():
-        return "your draws are centred on the origin. The codes are not: add their mean."
+        return "your draws are centred on the origin, and the codes are not. Add their mean."
     return "the mean of your draws is not the mean of the codes, coordinate by coordinate."
 
 
@@ -74,7 +74,7 @@ def _wrong_correlation(z: Tensor) -> str | None:
     if abs(correlation) < 0.1:
         return None
     if correlation > 0.99:
-        return "all coordinates of a draw move together: draw a random number for each of them."
+        return "all coordinates of a draw move together. Draw a random number for each of them."
     return "your draws have kept the correlations of the codes. Use the standard deviations only."
 
 
@@ -84,7 +84,7 @@ def components(answer: int) -> str | None:
     if answer in CHOICES:
         return None
     if answer < min(CHOICES):
-        return "so few leave density on the table: read off where that of the new codes is highest."
+        return "so few describe the codes less well than more would. Where is the density of new codes highest?"
     if answer == MEMORISING:
-        return "that mixture gives the highest density to the codes it was fitted to. What does it say of new ones?"
+        return "that mixture gives the highest density to the codes it was fitted to. What about new codes?"
     return "choose one of the numbers that you have tried."
