@@ -1,0 +1,85 @@
+"""The pages in Chromium, over http and over file://, with no other host to ask: whatever is not local is blocked."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, Visit, browser_only, parsed, playwright
+
+pytestmark = browser_only
+on_every_page = pytest.mark.parametrize(
+    "shown", list(product(("file", "http"), [*PAGES, "genindex"])), indirect=True, ids="-".join, scope="module"
+)
+
+
+def wait_for_formulas(shown: Visit, site: Path) -> None:
+    """Wait until every formula of the page has been drawn."""
+    formulas = parsed(site, shown.name).select("article .math")
+    shown.page.wait_for_function(f"document.querySelectorAll('article mjx-container svg').length >= {len(formulas)}")
+
+
+@on_every_page
+def test_shows_formulas_and_pictures(shown: Visit, site: Path) -> None:
+    opened = shown.page
+    wait_for_formulas(shown, site)
+    assert opened.locator("mjx-merror, [data-mml-node=merror]").count() == 0
+    opened.evaluate("document.querySelectorAll('img').forEach(picture => { picture.loading = 'eager'; })")
+    opened.wait_for_function("[...document.images].every(picture => picture.complete)")
+    assert opened.evaluate("[...document.images].filter(picture => !picture.naturalWidth).map(p => p.src)") == []
+
+
+# Wide formulas scroll if they stand alone, and only to the right; those in a line of text have to fit.
+CUT_OFF = """() => [...document.querySelectorAll("article mjx-container > svg")].filter(formula => {
+  const [box, drawn] = [formula.closest(".math"), formula].map(element => element.getBoundingClientRect());
+  return drawn.left < box.left - 1 || (formula.closest("span.math") && drawn.right > box.right + 1);
+}).map(formula => formula.parentElement.textContent)"""
+
+
+@on_every_page
+def test_fits_a_phone(shown: Visit, site: Path) -> None:
+    wait_for_formulas(shown, site)
+    shown.page.set_viewport_size(PHONE)
+    shown.page.evaluate(NEXT_FRAME)
+    assert shown.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+    assert shown.page.evaluate(CUT_OFF) == []
+    shown.page.set_viewport_size(LAPTOP)
+
+
+# The titles of folded boxes whose content is shown, or is not shown, as the argument says.
+BOXES_THAT_ARE = """isShown => [...document.querySelectorAll("article .dropdown.admonition")].filter(box =>
+  box.querySelector(":scope > :not(.admonition-title)").checkVisibility({visibilityProperty: true}) === isShown
+).map(box => box.textContent.slice(0, 50))"""
+
+UNFOLD = "document.querySelectorAll('article .dropdown.admonition button.toggle-button').forEach(b => b.click())"
+
+
+@on_every_page
+def test_unfolds_solutions(shown: Visit) -> None:
+    assert shown.page.evaluate(BOXES_THAT_ARE, True) == []
+    shown.page.evaluate(UNFOLD)
+    shown.page.evaluate(NEXT_FRAME)
+    assert shown.page.evaluate(BOXES_THAT_ARE, False) == []
+
+
+def test_searches(visit: Visit) -> None:
+    opened = visit.open("search.html?q=reparameterisation")
+    opened.locator("#search-results li a").first.wait_for()
+    assert "variational" in opened.locator("#search-results").inner_text().lower()
+
+
+def test_follows_a_dark_system(visit: Visit) -> None:
+    visit.page.emulate_media(color_scheme="dark")
+    opened = visit.open(f"{CHAPTERS[0]}.html")
+    assert opened.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert max(background(opened, "body")) < 60
+    assert min(background(opened, ".cell_output img")) > 200
+
+
+def background(page: playwright.Page, selector: str) -> list[int]:
+    """Red, green and blue behind the first element that the selector finds."""
+    colour = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
+    return [int(part) for part in re.findall(r"\d+", colour)[:3]]

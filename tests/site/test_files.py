@@ -1,0 +1,54 @@
+"""What can be read off the built pages without a browser."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.site.pages import CHAPTERS, PAGES, ROOT, build, parsed
+
+
+@pytest.mark.parametrize("page", [*PAGES, "search", "genindex"])
+def test_loads_nothing_from_another_host(site: Path, page: str) -> None:
+    loaded = parsed(site, page).select("script[src], img[src], iframe[src], source[src], link[rel=stylesheet]")
+    addresses = [tag.get("src") or tag.get("href") for tag in loaded]
+    assert [address for address in addresses if re.match(r"(https?:)?//", address)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_says_what_it_shows(site: Path, page: str) -> None:
+    pictures = parsed(site, page).select("article img")
+    assert [picture["src"] for picture in pictures if len(picture.get("alt", "").split()) < 3] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_headings_go_down_step_by_step(site: Path, page: str) -> None:
+    levels = [int(heading.name[1]) for heading in parsed(site, page).select("article :is(h1, h2, h3, h4, h5, h6)")]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_solutions_and_answers_are_folded(site: Path, page: str) -> None:
+    folded = parsed(site, page).select("article .dropdown.admonition")
+    assert sum("solution" in box["class"] for box in folded) >= 3
+    assert sum("solution" not in box["class"] for box in folded) >= 4
+
+
+def test_a_configured_repository_gives_launch_buttons(site: Path, tmp_path: Path) -> None:
+    """The second build has two pages only, whose links to all the others lead nowhere."""
+    assert "colab" not in (site / f"{CHAPTERS[0]}.html").read_text()
+    config, contents = tmp_path / "_config.yml", tmp_path / "_toc.yml"
+    uncommented = re.sub("^#(?=[a-z]|  [a-z])", "", (ROOT / "_config.yml").read_text(), flags=re.MULTILINE)
+    config.write_text(
+        re.sub(r"(svg_formulas|plain_docstrings|plain_notebooks): book", rf"\1: {ROOT / 'book'}", uncommented)
+    )
+    contents.write_text(f"format: jb-book\nroot: {PAGES[0]}\nchapters: [{{file: {CHAPTERS[0]}}}]\n")
+    options = ["--config", config, "--toc", contents]
+    page = (build(tmp_path / "book", *options) / f"{CHAPTERS[0]}.html").read_text()
+    assert f"https://colab.research.google.com/github/OWNER/NAME/blob/main/{CHAPTERS[0]}.ipynb" in page
+    assert f"https://mybinder.org/v2/gh/OWNER/NAME/main?urlpath=lab/tree/{CHAPTERS[0]}.ipynb" in page
