@@ -49,10 +49,11 @@ notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
 measure: $(INSTALLED) pictures  ## run all chapters on five seeds, and record their times and claims (an hour)
 	$(BIN)/python -m notebooks.measure
 
-results: $(INSTALLED)  ## write the pages of results, gallery and status again, from the recorded files
+results: $(INSTALLED)  ## write the pages that are made from recorded files again
 	$(BIN)/python -m pages.results
 	$(BIN)/python -m pages.gallery
 	$(BIN)/python -m pages.status
+	$(BIN)/python -m pages.references
 
 lint: $(INSTALLED)  ## check style and formatting of code and notebooks, types, floors and spelling
 	$(BIN)/ruff check .

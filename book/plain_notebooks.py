@@ -22,6 +22,7 @@ from sphinx.util.nodes import make_refnode
 from sphinxcontrib.bibtex.roles import CiteRole
 
 GLOSSARY, REFERENCES = "book/glossary", "book/references"
+BIBLIOGRAPHY = "```{bibliography}\n:style: alpha\n```\n"
 AFTER_SPHINX = 900  # a priority: Sphinx has numbered figures and equations by then
 NUMBERED = re.compile(r"(?:equation-eq|fig)-(\d+|[a-z])-(\w+)")
 
@@ -41,7 +42,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def read_chapter(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Replace the source of a notebook, in place, as Sphinx requires."""
+    """Replace the source of a notebook, in place, as Sphinx requires, and the stored list of references by its own."""
+    if docname == REFERENCES:
+        content[0] = re.sub(r"^<a id=.*", BIBLIOGRAPHY, content[0], flags=re.MULTILINE | re.DOTALL)
     if docname.startswith("notebooks/"):
         app.env.note_dependency(f"{app.srcdir}/{GLOSSARY}.md")
         notebook = nbformat.v4.reads(content[0])

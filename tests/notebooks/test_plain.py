@@ -58,14 +58,10 @@ def links(path: Path) -> list[tuple[str, str]]:
 @cache
 def targets(file: Path) -> set[str]:
     """Everything in a file to which a link can lead."""
-    if file.suffix == ".ipynb":
-        return set(ANCHOR.findall(text(file)))
-    page = file.read_text(encoding="utf-8")
+    page = text(file) if file.suffix == ".ipynb" else file.read_text(encoding="utf-8")
     if file.name == "glossary.md":
         return set(glossary_terms(page))
-    if file.name == "references.md":
-        return set(re.findall(r"^@\w+\{([^,]+),", file.with_suffix(".bib").read_text(), re.MULTILINE))
-    return set(re.findall(r"^(?:\(| *:name: )([\w-]+)(?:\)=)?$", page, re.MULTILINE))
+    return set(ANCHOR.findall(page)) | set(re.findall(r"^(?:\(| *:name: )([\w-]+)(?:\)=)?$", page, re.MULTILINE))
 
 
 def test_no_cell_needs_an_extension(path: Path) -> None:
