@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diagrams import blurring, curves, graphs, latents, mixtures, networks
+from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks
 from pages.diagrams.drawing import Drawing
 from pages.markdown import BOOK
 from vaelib.support.errors import run_program
@@ -22,6 +22,7 @@ DIAGRAMS = (
     mixtures.aggregate_posterior,
     graphs.two_stage,
     mixtures.attribute_direction,
+    features.feature_space,
     blurring.blur,
     curves.perception_distortion,
 )
