@@ -69,6 +69,12 @@ def test_no_cell_needs_an_extension(path: Path) -> None:
     assert [found for cell in texts(path) for found in MYST.findall(re.sub(r"^```\w*$", "", cell, flags=re.M))] == []
 
 
+def test_no_line_of_a_formula_looks_like_a_list(path: Path) -> None:
+    """Not every front end takes formulas out before it reads the Markdown; `{}+` is a plus for all of them."""
+    formulas = re.findall(r"\$\$.*?\$\$", text(path), re.DOTALL)
+    assert [formula for formula in formulas if re.search(r"^[> ]*(?:[-+*#]|\d+[.)]) ", formula, re.MULTILINE)] == []
+
+
 def test_every_link_leads_somewhere(path: Path) -> None:
     for shown, target in links(path):
         file, _, name = target.partition("#")
