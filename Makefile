@@ -36,11 +36,17 @@ pictures: $(INSTALLED)
 	$(BIN)/vaelib prepare objects
 
 LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
-NO_NEWS      := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+NO_NEWS      := "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}
+PREVIEW      := "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}}
 
-# JupyterLab starts in this folder, because the chapters link to pages and drawings in book/.
+# JupyterLab starts in this folder, because the chapters link to pages and drawings in book/. Pages open as they are meant
+# to be read. The kernel keeps the version of Python to itself: JupyterLab would write it into every chapter it opens.
+KERNEL_SETTINGS := $(VENV)/etc/ipython
+NO_VERSION      := from ipykernel.ipkernel import IPythonKernel; IPythonKernel.language_info.pop("version", None)
+
 lab: $(INSTALLED) pictures  ## open the notebooks in JupyterLab, without its requests for news and updates
-	@mkdir -p $(LAB_SETTINGS) && echo '$(NO_NEWS)' > $(LAB_SETTINGS)/overrides.json
+	@mkdir -p $(LAB_SETTINGS) && echo '{$(NO_NEWS), $(PREVIEW)}' > $(LAB_SETTINGS)/overrides.json
+	@mkdir -p $(KERNEL_SETTINGS) && echo '$(NO_VERSION)' > $(KERNEL_SETTINGS)/ipython_kernel_config.py
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: $(INSTALLED) pictures  ## execute all notebooks again, in place
