@@ -25,12 +25,16 @@ from nbformat import NotebookNode
 from vaelib.support.files import atomic_write
 
 CHAPTERS = sorted(Path(__file__).parent.glob("[0-9]*.ipynb"))
+# What a kernel reports, without the version of Python (`make lab` keeps the kernel from reporting that): JupyterLab
+# would write anything else into a chapter as soon as it is opened.
 METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
         "file_extension": ".py",
         "mimetype": "text/x-python",
         "name": "python",
+        "nbconvert_exporter": "python",
         "pygments_lexer": "ipython3",
     },
 }
