@@ -11,10 +11,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
+from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
 from book.plain_markdown import glossary_terms
 from notebooks import number
+from notebooks.execute import METADATA
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = number.chapters(ROOT / "notebooks")
@@ -132,3 +135,24 @@ def test_every_box_and_fold_is_closed(path: Path) -> None:
     whole = re.sub(r"^> ?", "", text(path), flags=re.MULTILINE)
     folds = re.findall(r"^<details>\n<summary>[^<\n]+</summary>\n\n.*?\n\n</details>$", whole, re.MULTILINE | re.DOTALL)
     assert len(folds) == whole.count("<details>") == whole.count("</details>") == whole.count("<summary>")
+
+
+def test_metadata_are_what_the_kernel_reports() -> None:
+    """JupyterLab writes what it learns from the kernel, all but the version of Python, which `make lab` holds back."""
+    reported = {key: value for key, value in IPythonKernel.language_info.items() if key != "version"}
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    assert METADATA["language_info"] == reported
+    assert METADATA["kernelspec"] == {"display_name": spec.display_name, "language": spec.language, "name": "python3"}
+
+
+def test_metadata_stay_as_they_are_when_the_chapter_is_opened(path: Path) -> None:
+    assert read(path).metadata == METADATA, "run `make notebooks`"
+    for cell in read(path).cells:
+        assert "collapsed" not in cell.metadata, "JupyterLab has jupyter.outputs_hidden, and adds the one to the other"
+        assert "outputs_hidden" not in cell.metadata.get("jupyter", {})
+        assert "trusted" not in cell.metadata
+
+
+def test_the_file_is_what_jupyter_would_write(path: Path) -> None:
+    """Keys in alphabetical order, one space of indentation, letters as they are, a line break at the end."""
+    assert path.read_text(encoding="utf-8") == nbformat.v4.writes(read(path)) + "\n"
