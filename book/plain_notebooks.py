@@ -7,6 +7,7 @@ its light and dark mode, and shows figures, equations and sources as the chapter
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,6 @@ class Diagram(SphinxDirective):
         _, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(path)
         figure = nodes.figure("", nodes.raw("", inline_svg(Path(path), self.options["alt"]), format="html"))
-        figure["classes"].append("diagram")
         self.add_name(figure)
         text, messages = self.parse_inline(" ".join(self.content))
         figure += nodes.caption("", "", *text)
@@ -122,10 +122,8 @@ class Diagram(SphinxDirective):
 
 
 def inline_svg(path: Path, alt: str) -> str:
-    """The drawing without its XML head; its ids get the file's name, as they must be unique in the page."""
-    svg = re.sub(r"\A.*?(?=<svg)", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{path.stem}-", svg)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{nodes.unescape(alt).replace(chr(34), "&quot;")}"', 1)
+    """The drawing as a part of a page. Its ids begin with the file's name, and so are unique in the page."""
+    return path.read_text(encoding="utf-8").replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
 
 
 def number_as_typed(_app: Sphinx, env: BuildEnvironment) -> list[str]:
