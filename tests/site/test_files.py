@@ -39,6 +39,42 @@ def test_solutions_and_answers_are_folded(site: Path, page: str) -> None:
     assert sum("solution" not in box["class"] for box in folded) >= 4
 
 
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_claims_are_folded_and_counted(site: Path, page: str) -> None:
+    folds = parsed(site, page).select("article .dropdown.claims")
+    assert folds
+    for fold in folds:
+        number = len(re.findall(r"^✓ ", fold.select_one(".cell_output").get_text(), re.MULTILINE))
+        shown = fold.select_one(".admonition-title").get_text()
+        assert shown == (f"{number} claims, all hold" if number > 1 else "One claim, and it holds")
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_figures_and_equations_have_the_numbers_that_are_typed(site: Path, page: str) -> None:
+    """A link to fig-4-2 shows what the notebook says, Fig. 4.2, and so must the caption and every other link."""
+    article = parsed(site, page).select_one("article")
+    figures = {figure["id"]: figure.select_one(".caption-number").get_text() for figure in article.select("figure[id]")}
+    equations = {formula["id"]: formula.select_one(".eqno").contents[0] for formula in article.select("div.math[id]")}
+    assert figures
+    assert {name: f"Fig. {dotted(name, 'fig-')} " for name in figures} == figures
+    assert {name: f"({dotted(name, 'equation-eq-')})" for name in equations} == equations
+    for link in article.select("a.reference[href*='#equation-eq-']"):
+        assert link.get_text() == f"Eq. {dotted(link['href'].partition('#')[2], 'equation-eq-')}"
+
+
+def dotted(name: str, prefix: str) -> str:
+    """The number in a name: 4.2 of fig-4-2."""
+    return name.removeprefix(prefix).upper().replace("-", ".")
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_diagrams_stand_in_the_page_and_say_what_they_show(site: Path, page: str) -> None:
+    """There, and not in a file of their own, they have the colours of the page."""
+    article = parsed(site, page).select_one("article")
+    assert [drawing for drawing in article.select("svg") if len(drawing.get("aria-label", "").split()) < 3] == []
+    assert article.select("img[src$='.svg']") == []
+
+
 def test_a_configured_repository_gives_launch_buttons(site: Path, tmp_path: Path) -> None:
     """The second build has two pages only, whose links to all the others lead nowhere."""
     assert "colab" not in (site / f"{CHAPTERS[0]}.html").read_text()
