@@ -8,8 +8,8 @@ targets and captions from them. Pure functions of text; `plain_notebooks.py` cal
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
+from textwrap import indent
 
 CLASSES = {
     "Before you start": "tip",
@@ -30,6 +30,10 @@ CAPTION = re.compile(
     r'\A<a id="(?P<name>fig-[\w-]+)"></a>\n\*Fig\. [\w.-]*\w\. (?P<caption>(?:.+\n?)+?)\*(?=\n\n|\n?\Z)'
 )
 DIAGRAM = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+\.svg)\)\n+", re.MULTILINE)
+TERM = re.compile(
+    r'^<a id="(?P<name>term-[\w-]+)"></a>\n\*\*(?P<term>.+?)\.\*\* (?P<text>.*?)(?=\n+<a id="term-|\n+#|\s*\Z)',
+    re.MULTILINE | re.DOTALL,
+)
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]+)\]\((?P<file>(?:[^)\s#:]+\.(?:md|ipynb))?)#(?P<target>[\w-]+)\)")
 
 
@@ -40,14 +44,16 @@ def to_myst(text: str, terms: Mapping[str, str]) -> str:
 
 
 def glossary_terms(glossary: str) -> dict[str, str]:
-    """The terms of the glossary by the targets that a link names: `term-` and the words of the term, as in a URL."""
-    entries = re.search(r"^:::\{glossary\}\n(.*?)^:::$", glossary, re.MULTILINE | re.DOTALL)
-    terms = re.findall(r"^(?=\S)(.+)$", entries[1] if entries else "", re.MULTILINE)
-    return {"-".join(["term", *re.findall(r"\w+", _without_accents(term.lower()))]): term for term in terms}
+    """The terms of the glossary by the names of their anchors."""
+    return {entry["name"]: entry["term"] for entry in TERM.finditer(glossary)}
 
 
-def _without_accents(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+def to_myst_glossary(page: str) -> str:
+    """The page of the glossary in MyST, in which its entries are a directive."""
+    terms, entries = glossary_terms(page), list(TERM.finditer(page))
+    defined = "\n\n".join(f"{entry['term']}\n{indent(to_myst(entry['text'], terms), '  ')}" for entry in entries)
+    before, after = page[: entries[0].start()], page[entries[-1].end() :]
+    return before + directive("glossary", "", {}, defined) + to_myst(after, terms)
 
 
 def boxes(text: str) -> str:
@@ -73,7 +79,7 @@ def directive(name: str, argument: str, options: Mapping[str, str | None], body:
     """A directive of MyST, in a fence that is longer than any in its body."""
     fence = ":" * max(3, *(len(colons) + 1 for colons in re.findall(r"^:+", body, re.MULTILINE)), 3)
     lines = [f":{key}: {value}" for key, value in options.items() if value]
-    return "\n".join([f"{fence}{{{name}}} {argument}", *lines, "", body, fence])
+    return "\n".join([f"{fence}{{{name}}} {argument}".rstrip(), *lines, "", body, fence])
 
 
 def _equation(equation: re.Match[str]) -> str:
@@ -105,8 +111,8 @@ def diagrams(text: str) -> str:
 def _reference(link: re.Match[str], terms: Mapping[str, str]) -> str:
     """A link to something in the book, as the role that finds it by its name."""
     text, file, target = " ".join(link["text"].split()), link["file"].rpartition("/")[2], link["target"]
-    if file == "glossary.md":
-        return f"{{term}}`{text} <{terms.get(target.lower(), target)}>`"
+    if target.startswith("term-"):
+        return f"{{term}}`{text} <{terms.get(target, target)}>`"
     if file == "references.md":
         return f"{{source}}`{text} <{target}>`"
     if target.startswith("eq-"):

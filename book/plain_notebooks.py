@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
-from plain_markdown import glossary_terms, split_caption, to_myst
+from plain_markdown import glossary_terms, split_caption, to_myst, to_myst_glossary
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -32,7 +32,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx when it loads its extensions."""
     app.add_directive("diagram", Diagram)
     app.add_role("source", Source())
-    app.connect("source-read", read_chapter)
+    app.connect("source-read", read_plain)
     app.connect("doctree-read", fold_cells)
     app.connect("env-get-updated", number_as_typed, AFTER_SPHINX)
     app.connect("missing-reference", find_source)
@@ -42,14 +42,17 @@ def setup(app: Sphinx) -> dict[str, bool]:
 # The text
 
 
-def read_chapter(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Replace the source of a notebook, in place, as Sphinx requires, and the stored list of references by its own."""
+def read_plain(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Replace the source of a chapter or of a page that the chapters link to, in place, as Sphinx requires."""
     if docname == REFERENCES:
         content[0] = re.sub(r"^<a id=.*", BIBLIOGRAPHY, content[0], flags=re.MULTILINE | re.DOTALL)
-    if docname.startswith("notebooks/"):
-        app.env.note_dependency(f"{app.srcdir}/{GLOSSARY}.md")
+    elif docname == GLOSSARY:
+        content[0] = to_myst_glossary(content[0])
+    elif docname.startswith("notebooks/"):
+        glossary = Path(app.srcdir, f"{GLOSSARY}.md")
+        app.env.note_dependency(str(glossary))
         notebook = nbformat.v4.reads(content[0])
-        to_myst_notebook(notebook, glossary_terms(Path(app.srcdir, f"{GLOSSARY}.md").read_text(encoding="utf-8")))
+        to_myst_notebook(notebook, glossary_terms(glossary.read_text(encoding="utf-8")))
         content[0] = nbformat.v4.writes(notebook)
 
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from book.plain_markdown import glossary_terms, split_caption, to_myst
+from book.plain_markdown import glossary_terms, split_caption, to_myst, to_myst_glossary
 
 TERMS = {"term-kl-divergence": "KL divergence"}
 
@@ -83,12 +83,42 @@ def test_a_caption_is_split_from_what_follows() -> None:
     assert split_caption("*Not* a caption.") == (None, "*Not* a caption.")
 
 
-def test_a_term_is_named_by_its_words_as_in_a_url() -> None:
-    glossary = ":::{glossary}\nFréchet distance\n  A distance.\n\nKL divergence\n  Another.\n:::\n"
-    assert glossary_terms(glossary) == {
-        "term-frechet-distance": "Fréchet distance",
-        "term-kl-divergence": "KL divergence",
-    }
+GLOSSARY = """\
+# Glossary
+
+<a id="term-frechet-distance"></a>
+**Fréchet distance.** A distance, see
+[Eq. 2.1](../notebooks/02-b.ipynb#eq-2-1).
+
+<a id="term-kl-divergence"></a>
+**KL divergence.** No [distance](#term-frechet-distance).
+
+## Symbols
+
+A table.
+"""
+
+
+def test_the_glossary_has_anchors_and_becomes_a_directive() -> None:
+    terms = {"term-frechet-distance": "Fréchet distance", "term-kl-divergence": "KL divergence"}
+    assert glossary_terms(GLOSSARY) == terms
+    assert to_myst_glossary(GLOSSARY) == dedent("""\
+        # Glossary
+
+        :::{glossary}
+
+        Fréchet distance
+          A distance, see
+          {eq}`eq-2-1`.
+
+        KL divergence
+          No {term}`distance <Fréchet distance>`.
+        :::
+
+        ## Symbols
+
+        A table.
+        """)
 
 
 def test_a_drawing_with_a_caption_becomes_a_diagram() -> None:

@@ -15,7 +15,6 @@ from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
-from book.plain_markdown import glossary_terms
 from notebooks import number
 from notebooks.execute import METADATA
 
@@ -62,8 +61,6 @@ def links(path: Path) -> list[tuple[str, str]]:
 def targets(file: Path) -> set[str]:
     """Everything in a file to which a link can lead."""
     page = text(file) if file.suffix == ".ipynb" else file.read_text(encoding="utf-8")
-    if file.name == "glossary.md":
-        return set(glossary_terms(page))
     return set(ANCHOR.findall(page)) | set(re.findall(r"^(?:\(| *:name: )([\w-]+)(?:\)=)?$", page, re.MULTILINE))
 
 
