@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from notebooks.storage import store_lighter
 from vaelib.support.files import atomic_write
 
 CHAPTERS = sorted(Path(__file__).parent.glob("[0-9]*.ipynb"))
@@ -107,13 +108,15 @@ def execute(notebook: NotebookNode, folder: Path, allow_errors: bool = False) ->
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write the notebook without anything that would differ between runs or machines."""
+    """Write the notebook without anything that would differ between runs or machines, its pictures compressed."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         for key in NOT_STORED:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            for output in cell.outputs:
+                store_lighter(output)
     with atomic_write(path) as partial:
         nbformat.write(notebook, partial)
 
