@@ -27,7 +27,7 @@ EQUATION = re.compile(
     re.DOTALL,
 )
 CAPTION = re.compile(
-    r'\A<a id="(?P<name>fig-[\w-]+)"></a>\n\*Fig\. [\w.-]*\w\. (?P<caption>(?:.+\n?)+?)\*(?=\n\n|\n?\Z)'
+    r'\A<a id="(?P<name>fig-[\w-]+)"></a>\n\*Fig\. [\w.-]*\w\. (?P<caption>.+(?:\n.+)*?)\*(?=\n\n|\n?\Z)'
 )
 DIAGRAM = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+\.svg)\)\n+", re.MULTILINE)
 TERM = re.compile(
