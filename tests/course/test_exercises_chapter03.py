@@ -48,7 +48,7 @@ def test_right_answers(capsys, check, answer):
 @pytest.mark.parametrize(
     ("nats", "hint"),
     [
-        (1.0, "natural one"),
+        (1.0, "natural logarithm"),
         (1.39, "factor ½"),
         (0.35, "half the variance"),
         (-0.69, "narrower cloud costs more"),
@@ -61,7 +61,7 @@ def test_hints_on_the_price_of_precision(capsys, nats, hint):
 
 @pytest.mark.parametrize(
     ("means", "hint"),
-    [((0.4, 0.0), "other way round"), ((0.4, 0.4), "slope of a step"), ((0.0, 0.5), "differentiate")],
+    [((0.4, 0.0), "wrong order"), ((0.4, 0.4), "slope of a step"), ((0.0, 0.5), "differentiate")],
 )
 def test_hints_on_the_step(capsys, means, hint):
     assert hint in printed(capsys, chapter03.step_gradients, means)
@@ -71,7 +71,7 @@ def test_hints_on_the_step(capsys, means, hint):
     ("function", "hint"),
     [
         (kl, "one number per dimension"),
-        (lambda *parameters: kl(*parameters).sum(), "should be (5,), it is ()"),
+        (lambda *parameters: kl(*parameters).sum(), "should be (5,), but it is ()"),
         (lambda *parameters: kl(*parameters).mean(1), "not a mean"),
         (lambda mu, logvar, *prior: kl(*prior, mu, logvar).sum(1), "KL(p ‖ q)"),
         (lambda mu, logvar, *_: kl(mu, logvar, torch.zeros(3), torch.zeros(3)).sum(1), "N(0, I)"),
@@ -83,7 +83,7 @@ def test_hints_on_the_divergence(capsys, function, hint):
     assert hint in printed(capsys, chapter03.kl_between_gaussians, function)
 
 
-@pytest.mark.parametrize(("spread", "hint"), [(8.0, "was beta 0"), (0.01, "divide mu.std(0) by sigma")])
+@pytest.mark.parametrize(("spread", "hint"), [(8.0, "is this price 0"), (0.01, "divide mu.std(0) by sigma")])
 def test_hints_on_the_world_without_a_price(capsys, spread, hint):
     assert hint in printed(capsys, chapter03.spread_without_a_price, spread)
 

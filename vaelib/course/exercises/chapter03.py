@@ -11,17 +11,17 @@ from torch.distributions import Normal, kl_divergence
 
 from . import exercise, given
 
-LEAST_SPREAD = 30  # widths of a cloud; about 8 with the KL, about 85 without it after three epochs
+LEAST_SPREAD = 30  # widths of a cloud; a few with the price 100, about 300 without a price
 
 
 @exercise
 def nats_per_halving(nats: float) -> str | None:
     """How much the KL rises when a narrow posterior's sigma is halved: log 2."""
     mistakes = {
-        1.0: "one bit it is, but in nats that is less: the logarithm of the KL is the natural one.",
-        2 * math.log(2): "σ² falls to a quarter, but in the KL its logarithm stands with a factor ½.",
+        1.0: "this is one bit. In nats the number is smaller, because the KL has the natural logarithm.",
+        2 * math.log(2): "σ² falls to a quarter, but its logarithm has a factor ½ in the KL.",
         math.log(2) / 2: "that is for half the variance; halving σ divides the variance by four.",
-        -math.log(2): "the size is right, the sign is not: a narrower cloud costs more.",
+        -math.log(2): "the size is right and the sign is wrong: a narrower cloud costs more.",
     }
     return _nearest_mistake(nats, math.log(2), mistakes, "only the term -½ log σ² changes noticeably; by how much?")
 
@@ -32,9 +32,9 @@ def step_gradients(means: tuple[float, float]) -> str | None:
     pathwise, score = (float(given(mean)) for mean in means)
     density = 1 / math.sqrt(2 * math.pi)
     if _close(pathwise, density) and _close(score, 0):
-        return "the right two numbers, the other way round: which estimator multiplies by f'(z)?"
+        return "these are the right two numbers in the wrong order: which estimator multiplies by f'(z)?"
     if not _close(pathwise, 0):
-        return "the pathwise estimate multiplies by f'(z): what is the slope of a step, wherever a draw may fall?"
+        return "the pathwise estimate multiplies by f'(z): what is the slope of a step at a draw?"
     if not _close(score, density):
         return "the score function's mean is the true derivative: differentiate E f = Φ(μ) at μ = 0."
     return None
@@ -49,15 +49,15 @@ def kl_between_gaussians(function: Callable[[Tensor, Tensor, Tensor, Tensor], Te
     if answer.shape == expected.shape:
         return "this is one number per dimension: sum over the dimensions, to one number per image."
     if answer.shape != (5,):
-        return f"for 5 images in 3 dimensions the shape should be (5,), it is {tuple(answer.shape)}."
+        return f"for 5 images in 3 dimensions the shape should be (5,), but it is {tuple(answer.shape)}."
     if torch.allclose(answer, expected.sum(1), atol=1e-4):
         return None
     mu, logvar, prior_mu, prior_logvar = parameters
     mistakes = {
         "the divergence of independent dimensions is a sum over them, not a mean.": expected.mean(1),
-        "this is KL(p ‖ q): the expectation is to be taken over the posterior.": _kl(
-            prior_mu, prior_logvar, mu, logvar
-        ).sum(1),
+        "this is KL(p ‖ q): the expectation should be over the posterior.": _kl(prior_mu, prior_logvar, mu, logvar).sum(
+            1
+        ),
         "this is the divergence from N(0, I): the prior's mean and variance are not in it.": _kl(
             mu, logvar, torch.zeros_like(mu), torch.zeros_like(mu)
         ).sum(1),
@@ -66,16 +66,18 @@ def kl_between_gaussians(function: Callable[[Tensor, Tensor, Tensor, Tensor], Te
         ),
     }
     hints = [hint for hint, value in mistakes.items() if torch.allclose(answer, value, atol=1e-4)]
-    return hints[0] if hints else "it differs from torch.distributions: put the Gaussians' densities in once more."
+    return (
+        hints[0] if hints else "it differs from torch.distributions: insert the densities of the two Gaussians again."
+    )
 
 
 @exercise
 def spread_without_a_price(spread: float) -> str | None:
     """The spread of the means, in widths of a posterior, after training without the KL."""
     if spread < 1:
-        return "the means are spread wider than the clouds: divide mu.std(0) by sigma, not sigma by it."
+        return "the means are spread wider than the clouds: divide mu.std(0) by sigma, and not sigma by mu.std(0)."
     if spread < LEAST_SPREAD:
-        return f"{spread:.0f} widths is what a price keeps it at: was beta 0, and is sigma exp(0.5 * logvar)?"
+        return f"{spread:.0f} widths is the spread of a model with a price: is this price 0, and is sigma exp(0.5 * logvar)?"
     return None
 
 

@@ -13,7 +13,7 @@ from ...losses import kl_divergence
 from . import exercise, given
 
 WEIGHT, SIDE = 1e-4, 128  # the repository of the first exercise
-KNEE = (0.0035, 0.0055)  # around the β at which a linear VAE of the 3,500 faces has the highest calibrated ELBO
+KNEE = (0.0035, 0.0055)  # around the β at which a linear VAE of 2,000 faces has the highest calibrated ELBO
 
 
 @exercise
@@ -22,14 +22,14 @@ def implied_noise(sigma: float) -> str | None:
     n = 3 * SIDE**2
     right = math.sqrt(WEIGHT * n / 2) / 2  # [-1, 1] is twice as long as [0, 1]
     mistakes = {
-        2 * right: "that is σ in units of [-1, 1]. How long is that interval, beside [0, 1]?",
+        2 * right: "that is σ in units of [-1, 1]. How long is that interval, compared with [0, 1]?",
         4 * right: "[-1, 1] is the longer interval: the same noise is a smaller number in units of [0, 1].",
         4 * right**2: "that is a variance, and in units of [-1, 1].",
         right**2: "that is σ², not σ.",
-        right / math.sqrt(3): "an image has three colours, and the mean runs over them, too.",
-        2 * right / math.sqrt(3): "an image has three colours; and mind the units of the pixels.",
+        right / math.sqrt(3): "an image has three colours, and the mean is over them, too.",
+        2 * right / math.sqrt(3): "an image has three colours. Check the units of the pixels, too.",
         right * math.sqrt(2): "σ² is b / 2a: where is the 2?",
-        2 * right * math.sqrt(2): "σ² is b / 2a: where is the 2? And mind the units of the pixels.",
+        2 * right * math.sqrt(2): "σ² is b / 2a: where is the 2? Check the units of the pixels, too.",
         math.sqrt(WEIGHT / 2): "`mse_loss` is a mean over pixels: a, per image, is not 1.",
     }
     if abs(sigma - right) < 0.01:
@@ -64,16 +64,16 @@ def _wrong_loss(loss: Callable[..., Tensor], shape: tuple[int, ...], d: int, sig
 
 def _wrong_sign(a: float, b: float) -> str | None:
     if not a > 0:
-        return "the loss does not rise with the squared error, and it is to be minimised."
+        return "the loss does not rise with the squared error, but it should be minimised."
     return None if b > 0 else "the loss does not rise with the KL: a loss is minus the ELBO, and the ELBO has -KL."
 
 
 def _wrong_weight(of_error: float, ratio: float, n: int, d: int, sigma: float) -> str | None:
     """`of_error` is the weight of the mean squared error, `ratio` the implied σ² divided by the requested one."""
     mistakes = {
-        1 / d: "the mean over the latent dimensions divides the KL by their number: make up for it.",
-        d: "you have made up for the mean over the latent dimensions twice, or summed over them.",
-        n: "the mean over the pixels divides the squared error by their number, so the KL has to be divided, too.",
+        1 / d: "the mean over the latent dimensions divides the KL by their number: correct for it.",
+        d: "you have corrected for the mean over the latent dimensions twice, or summed over them.",
+        n: "the mean over the pixels divides the squared error by their number, so the KL must be divided, too.",
         1 / n: "you have divided the KL by the number of pixels twice.",
         n / d: "that is the weight for sums. Here both terms are means: over n values, and over d dimensions.",
         2: "σ² is b / 2a: the weight is too large by a factor of 2.",
@@ -82,7 +82,7 @@ def _wrong_weight(of_error: float, ratio: float, n: int, d: int, sigma: float) -
     }
     if math.isclose(ratio, 1, rel_tol=1e-3):
         right = math.isclose(of_error, 1, rel_tol=1e-3)
-        return None if right else "the ratio of the terms is right, but the squared error was to stay unweighted."
+        return None if right else "the ratio of the terms is right, but the squared error should have no weight."
     hints = [hint for wrong, hint in mistakes.items() if math.isclose(ratio, wrong, rel_tol=1e-3)]
     return hints[0] if hints else f"the implied σ² of your loss is {ratio:.3g} times what was asked for."
 
@@ -94,7 +94,7 @@ def knee_of_linear(beta: float) -> str | None:
     if low <= beta <= high:
         return None
     if abs(beta - 10) < 0.1 or abs(beta - 1e-4) < 1e-5:
-        return "that is the end of the range. Look for the lowest score, and mind its sign: it is minus the ELBO."
+        return "that is the end of the range. Search for the lowest score, which is minus the ELBO."
     if math.sqrt(low / 2) <= beta <= math.sqrt(high / 2):
         return "that is σ at the knee. β is 2σ²."
     if low / 2 <= beta <= high / 2:
