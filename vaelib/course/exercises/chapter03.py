@@ -77,7 +77,7 @@ def spread_without_a_price(spread: float) -> str | None:
     if spread < 1:
         return "the means are spread wider than the clouds: divide mu.std(0) by sigma, and not sigma by mu.std(0)."
     if spread < LEAST_SPREAD:
-        return f"{spread:.0f} widths is the spread of a model with a price: is this price 0, and is sigma exp(0.5 * logvar)?"
+        return f"{spread:.0f} widths is the spread with a price: is this price 0, and is sigma exp(0.5 * logvar)?"
     return None
 
 
