@@ -6,5 +6,14 @@ as long as one.
 
 import os
 
+import pytest
+
 os.environ["ACCELERATE_USE_CPU"] = "true"  # before Accelerate looks for devices
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch starts its threads
+
+
+@pytest.fixture(autouse=True)
+def without_the_optional_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do without EfficientNet-Lite0, installed or not: on a CPU it takes minutes."""
+    if request.node.path.name != "test_imagenet.py":
+        monkeypatch.setattr("vaelib.runs.imagenet.installed", lambda: False)
