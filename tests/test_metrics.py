@@ -122,6 +122,90 @@ def test_the_kernel_distance_needs_two_examples():
         metrics.kernel_distance(torch.zeros(1, 2), torch.zeros(3, 2))
 
 
+def test_the_kernel_distance_sees_a_third_moment_that_the_frechet_distance_cannot_see():
+    skewed = torch.distributions.Exponential(1.0)
+    torch.manual_seed(0)
+    a, b = skewed.sample((4000, 1)), 2 - skewed.sample((4000, 1))  # equal means and variances, opposite skewness
+    assert metrics.frechet_distance(a, b) < 0.01
+    assert metrics.kernel_distance(a, b) > 1  # |third moments' difference|² = (6 - 2)²
+
+
+# Estimates
+
+
+def test_halves_are_drawn_without_replacement_and_hold_half_of_the_smaller_set():
+    a, b = torch.arange(21), torch.arange(100, 150)
+    halves = metrics.on_halves(lambda *pair: pair, a, b, splits=5)
+    assert len(halves) == 5 and len({tuple(of_a.tolist()) for of_a, _ in halves}) == 5
+    for of_a, of_b in halves:
+        assert len(of_a) == len(of_b) == len(set(of_a.tolist())) == len(set(of_b.tolist())) == 10
+        assert of_a.max() < 21 and of_b.min() >= 100
+
+
+@pytest.mark.parametrize("n", [20, 21])
+def test_paired_halves_share_no_partner(n):
+    rows = torch.arange(n)
+    for of_a, of_b in metrics.on_halves(lambda *pair: pair, rows, rows, paired=True):
+        assert not set(of_a.tolist()) & set(of_b.tolist()) and len(of_a) == len(of_b) == n // 2
+
+
+def test_pairs_need_equal_sets():
+    with pytest.raises(UserError, match="3 and 4 examples are no pairs"):
+        metrics.on_halves(lambda *pair: pair, torch.zeros(3), torch.zeros(4), paired=True)
+
+
+def test_the_error_of_an_estimate_is_how_much_it_varies_over_datasets():
+    """Of the difference of two means, whose standard error is known, and of a Fréchet distance."""
+    generator = torch.Generator().manual_seed(0)
+    pairs = [torch.randn(2, 200, 4, generator=generator) for _ in range(150)]
+    pairs = [(a, b + 1) for a, b in pairs]
+
+    def means(a, b):
+        return (b.mean() - a.mean()).item()
+
+    errors = [metrics.estimate(means, *pair, seed=seed).error for seed, pair in enumerate(pairs)]
+    assert np.mean(errors) == pytest.approx(math.sqrt(2 / (200 * 4)), rel=0.1)
+    found = [metrics.estimate(metrics.frechet_distance, *pair, seed=seed) for seed, pair in enumerate(pairs)]
+    whole = np.std([metrics.frechet_distance(*pair) for pair in pairs])
+    assert np.mean([each.error for each in found]) == pytest.approx(whole, rel=0.25)
+
+
+def test_a_bootstrap_would_raise_the_frechet_distance_and_halves_raise_it_as_smaller_sets_do():
+    generator = torch.Generator().manual_seed(1)
+    a, b = torch.randn(2, 400, 60, generator=generator)
+    halves = metrics.estimate(metrics.frechet_distance, a, b).value
+    again = torch.randint(400, (2, 10, 400), generator=generator)
+    resampled = np.mean([metrics.frechet_distance(a[i], b[j]) for i, j in zip(*again, strict=True)])
+    other = np.mean([metrics.frechet_distance(*torch.randn(2, 200, 60, generator=generator)) for _ in range(10)])
+    assert halves == pytest.approx(other, rel=0.1)  # an honest distance of 200 against 200
+    assert resampled > 1.5 * metrics.frechet_distance(a, b)  # and no distance of 400 against 400
+
+
+def test_paired_reconstructions_are_flattered_and_others_are_not():
+    x = torch.randn(400, 30, generator=noise())
+    rec = x + 0.1 * torch.randn(400, 30, generator=noise(1))
+    others = metrics.estimate(metrics.frechet_distance, rec, x, paired=True).value
+    fresh = torch.randn(200, 30, generator=noise(2)) * math.sqrt(1.01)
+    assert metrics.frechet_distance(rec, x) < 0.2 * others
+    assert others == pytest.approx(metrics.frechet_distance(fresh, x[:200]), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (183.2, 2.04, "183 ± 2"),
+        (27.44, 0.12, "27.4 ± 0.1"),
+        (0.0512, 0.0012, "0.0512 ± 0.0012"),
+        (1234.5, 23.4, "1,230 ± 20"),
+        (-0.0004, 0.01, "0.000 ± 0.010"),
+        (5.0, 0.0999, "5.00 ± 0.10"),
+        (0.984, 0.0, "0.984 ± 0"),
+    ],
+)
+def test_an_estimate_is_written_with_the_digits_that_its_error_allows(value, error, text):
+    assert str(metrics.Estimate(value, error)) == text
+
+
 # Precision, recall, nearest neighbours
 
 

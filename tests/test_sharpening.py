@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from vaelib.sharpening import Sharpener, bands, cosines, from_cosines, power, radii, to_cosines
+from vaelib.sharpening import Sharpener, bands, cosines, from_cosines, power, radii, to_cosines, unsharp_mask
 from vaelib.support.errors import UserError
 
 SIZES = (32, 64, 128)
@@ -127,3 +127,35 @@ def test_bad_input_is_refused() -> None:
         Sharpener().fit(images(), images(size=64))
     with pytest.raises(UserError, match="not fitted to images of 64 pixels"):
         Sharpener().fit(images(), images())(images(size=64))
+
+
+def test_an_unsharp_mask_is_that_of_pillow() -> None:
+    """Pillow approximates the Gaussian by boxes, so the two agree closely and not exactly."""
+    from PIL import Image, ImageFilter
+
+    x = images()[:1]
+    picture = Image.fromarray((x[0].permute(1, 2, 0) * 255).round().byte().numpy())
+    expected = np.asarray(picture.filter(ImageFilter.UnsharpMask(radius=0.7, percent=100, threshold=0))).astype(float)
+    found = (unsharp_mask(x)[0].permute(1, 2, 0) * 255).numpy()
+    changed = np.abs(expected - np.asarray(picture)).mean()
+    assert changed > 2
+    assert np.abs(found - expected).mean() < 0.2 * changed
+
+
+def test_an_unsharp_mask_leaves_a_flat_image_and_clips() -> None:
+    flat = torch.full((1, 3, 32, 32), 0.4)
+    torch.testing.assert_close(unsharp_mask(flat), flat)
+    edge = (torch.arange(32) > 15).float().expand(1, 3, 32, 32)
+    assert torch.equal(unsharp_mask(edge), edge)  # an overshoot is clipped
+    soft = 0.25 + 0.5 * edge
+    assert unsharp_mask(soft).max() > 0.8 and unsharp_mask(soft, strength=0).equal(soft)
+    torch.testing.assert_close(unsharp_mask(soft.mT), unsharp_mask(soft).mT)
+
+
+def test_an_unsharp_mask_adds_what_a_gaussian_blur_removes() -> None:
+    """Of a wave of frequency w the blur leaves exp(-w² σ² / 2)."""
+    pixel = torch.arange(64).double()
+    wave = 0.5 + 0.1 * torch.cos(2 * torch.pi * pixel / 8).expand(1, 1, 64, 64)
+    gain = ((unsharp_mask(wave, strength=2.0) - 0.5) / (wave - 0.5))[..., 8:-8]
+    w = 2 * torch.pi / 8
+    assert gain[wave[..., 8:-8] != 0.5].median() == pytest.approx(3 - 2 * np.exp(-((w * 0.7) ** 2) / 2), rel=0.01)

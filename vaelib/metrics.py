@@ -6,8 +6,9 @@ Every metric here has a case with a known closed form, and the tests check the m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Self
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from .models import VAE, reparameterize
 from .support.errors import UserError
 
 ACTIVE_KL = 0.1  # nats: a latent dimension that carries less information about the image than this is not in use
+SPLITS = 10  # random halves in an estimate: its error is then known to about a quarter of itself
 
 
 def psnr(mse: float) -> float:
@@ -65,29 +67,36 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """The squared Wasserstein distance between Gaussians fitted to two sets of features, (N, D) and (M, D).
 
     |m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½). In Inception features this is the FID (Heusel et al. 2017). Its scale
-    depends on the features, so only values in the same features can be compared.
+    depends on the features, so only values in the same features can be compared. It is biased: two sets from one
+    distribution have a positive distance, which falls roughly as 1 / N. So compare only values with equal N and M.
+
+    Raises `UserError` if a set has fewer than two examples.
     """
     if min(len(a), len(b)) < 2:
         raise UserError(f"A covariance needs at least 2 examples, these sets have {len(a)} and {len(b)}: give more.")
-    a, b = a.double(), b.double()
-    cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
-    root_a = _symmetric_root(cov_a)
-    # C_a C_b has the same eigenvalues as the symmetric root_a C_b root_a, so their square roots are real.
-    overlap = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
-    distance = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * overlap
-    return max(distance.item(), 0.0)
+    root_a, root_b = _covariance_root(a), _covariance_root(b)
+    # With C = root.T @ root, the eigenvalues of C_a C_b are the squared singular values of root_a @ root_b.T.
+    overlap = torch.linalg.svdvals(root_a @ root_b.T).sum()
+    between = (a.double().mean(0) - b.double().mean(0)).square().sum()
+    return max((between + root_a.square().sum() + root_b.square().sum() - 2 * overlap).item(), 0.0)
 
 
-def _symmetric_root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+def _covariance_root(a: Tensor) -> Tensor:
+    """A matrix (min(N, D), D) whose product root.T @ root is the covariance (D, D) of features (N, D)."""
+    deviations = (a.double() - a.double().mean(0)) / math.sqrt(len(a) - 1)
+    return deviations if len(a) <= a.shape[1] else torch.linalg.qr(deviations, mode="r").R
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """The squared maximum mean discrepancy of two sets of features, (N, D) and (M, D), with the kernel (x·y / D + 1)³.
+    """The kernel distance: the squared maximum mean discrepancy of two sets of features, (N, D) and (M, D).
 
-    E k(x, x') + E k(y, y') - 2 E k(x, y), where x and x' are two different examples of a, and y and y' of b. In
-    Inception features this is the KID (Bińkowski et al. 2018). The estimate is unbiased: unlike that of the Fréchet
+    E k(x, x') + E k(y, y') - 2 E k(x, y) with k(x, y) = (x·y / D + 1)³, where x and x' are two different examples of a,
+    and y and y' of b (Gretton et al. 2012). In Inception features this is the KID (Bińkowski et al. 2018).
+
+    The kernel is a product of features, k(x, y) = f(x)·f(y), where f lists all monomials of the features up to degree
+    3, suitably weighted. So the distance is |E f(x) - E f(y)|², and it is 0 if and only if all moments up to the third
+    agree; the Fréchet distance compares the first two. Pairs of an example with itself are left out, because
+    E |f(x)|² is larger than |E f(x)|² by the variance. This makes the estimate unbiased: unlike that of the Fréchet
     distance, its expectation does not depend on N and M, and for two equal distributions it is 0, so an estimate can be
     negative.
 
@@ -106,6 +115,80 @@ def _mean_kernel(a: Tensor, b: Tensor, rows: int = 256) -> float:
         return (total / (len(a) * len(b))).item()
     with_itself = ((a.double().square().sum(1) / a.shape[1] + 1) ** 3).sum()
     return ((total - with_itself) / (len(a) * (len(a) - 1))).item()
+
+
+class Estimate(NamedTuple):
+    """A metric and its standard error, which is written as in "183 ± 2"."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        """At most three digits of the value, and no more than the error allows; two of an error that begins with 1."""
+        if not math.isfinite(self.error) or self.error <= 0:
+            return f"{_fixed(self.value, _places(self.value, 3))} ± {self.error:.0f}"
+        one = _places(self.error, 1)
+        allowed = min(one + (self.error * 10**one < 1.95), _places(self.value, 3))
+        return f"{_fixed(self.value, allowed)} ± {_fixed(self.error, max(allowed, one))}"
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """The mean of the values on several halves, and their standard deviation."""
+        return cls(statistics.fmean(values), statistics.stdev(values))
+
+
+def _places(value: float, digits: int) -> int:
+    """The number of decimal places at which `value` has that many significant digits; negative before the point."""
+    return digits - 1 - (int(f"{value:.{digits - 1}e}".partition("e")[2]) if value else 0)
+
+
+def _fixed(value: float, places: int) -> str:
+    return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"  # + 0.0, because -0.0 would keep its sign
+
+
+def estimate(
+    distance: Callable[[Tensor, Tensor], float], a: Tensor, b: Tensor, *, paired: bool = False, seed: int = 0
+) -> Estimate:
+    """A distance of two sets, (N, ...) and (M, ...), and its standard error: its mean and spread `on_halves`.
+
+    The error says how much the distance would change with other images of the same kind. It does not say how much it
+    would change with another training run.
+
+    The usual bootstrap draws with replacement. It would mislead here: the copies of an example in a resampled set lower
+    the rank of its covariance, which raises a Fréchet distance as if the set were smaller, and a copy paired with
+    its original is no independent pair for a kernel distance. Halves are drawn without replacement. The values on
+    halves of N examples vary by 1 / (N / 2) - 1 / N = 1 / N times the variance of an example: as much as the value on
+    all N does, so their standard deviation needs no correction (the delete-half jackknife: Shao & Wu 1989).
+    """
+    return Estimate.of(on_halves(distance, a, b, paired=paired, seed=seed))
+
+
+def on_halves(
+    score: Callable[[Tensor, Tensor], Any],
+    a: Tensor,
+    b: Tensor,
+    *,
+    paired: bool = False,
+    splits: int = SPLITS,
+    seed: int = 0,
+) -> list[Any]:
+    """What `score` returns for random halves of two sets, (N, ...) and (M, ...), once for each of `splits` draws.
+
+    A half holds min(N, M) // 2 examples, drawn without replacement. With `paired`, row i of a belongs to row i of b, as
+    a reconstruction belongs to its image. Then the half of a never holds a partner of the half of b: reconstructions
+    are compared with other images than their own, to which they would be nearer than any sample can be.
+
+    Raises `UserError` if `paired` sets differ in length.
+    """
+    if paired and len(a) != len(b):
+        raise UserError(f"Sets of {len(a)} and {len(b)} examples are no pairs: give equally many, in the same order.")
+    generator, n = torch.Generator().manual_seed(seed), min(len(a), len(b)) // 2
+    scores = []
+    for _ in range(splits):
+        of_b = torch.randperm(len(b), generator=generator)
+        of_a = of_b.flip(0) if paired else torch.randperm(len(a), generator=generator)
+        scores.append(score(a[of_a[:n]], b[of_b[:n]]))
+    return scores
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
