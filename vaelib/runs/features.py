@@ -14,7 +14,7 @@ from tqdm import tqdm  # not tqdm.auto, whose notebook bar would be stored with 
 
 from .. import data, metrics
 from ..support.errors import UserError
-from . import classifier, inception
+from . import classifier, imagenet, inception
 
 COMPONENTS = 64  # principal components of the pixels
 
@@ -40,6 +40,10 @@ def feature_extractors(
     components = min(COMPONENTS, len(train))
     extractors["pixels"] = metrics.PixelFeatures(components).fit(data.all_images(train))
     about["pixels"] = f"{components} principal components of the pixels of training images"
+    if imagenet.installed():
+        extractors["imagenet"], about["imagenet"] = imagenet.load(device), imagenet.about()
+    else:
+        not_computed["imagenet"] = imagenet.MISSING
     if not with_inception:
         not_computed["inception"] = "--inception was not given"
         return extractors, about, not_computed
