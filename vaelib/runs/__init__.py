@@ -8,7 +8,8 @@ In reading order:
     checkpoints  files of weights, and of the state that a resumed training run needs
     statistics   what is fitted after training: priors, attribute directions, a sharpener; held-out codes
     snapshots    pictures of every epoch
-    evaluation   the metrics of a trained model; with features, edits, classifier and inception
+    evaluation   the metrics of a trained model; with comparison, edits, features, and the networks that give features:
+                 classifier, imagenet and inception
     report       metrics as text
     pictures     pictures of a run: samples, reconstructions, interpolations, edits
 """

@@ -44,8 +44,8 @@ def edit_metrics(
 
     faces: the number of edited codes. For each of `strengths`: success, the share of edited images in which `classify`
     sees the attribute; leakage, the absolute change of another attribute's probability, averaged over the other
-    attributes and the faces; most_changed, the other attribute whose probability changes most on average, and that
-    change.
+    attributes and the faces; success_error and leakage_error, their standard errors over faces; most_changed, the other
+    attribute whose probability changes most on average, and that change.
 
     Raises `UserError` if `attribute` is not in `attribute_names`, or if the classifier sees it in every image already.
     """
@@ -57,16 +57,20 @@ def edit_metrics(
         "faces": len(z),
         "strengths": list(strengths),
         "success": [],
+        "success_error": [],
         "leakage": [],
+        "leakage_error": [],
         "most_changed": [],
     }
     for strength in tqdm(strengths, f"edit {attribute}", leave=False, disable=None if progress else True):
         after = _classified(decode, classify, z + strength * direction)
-        change = (after - before).abs().double().mean(0)  # (A,)
-        change[column] = 0  # the change of the edited attribute is not leakage
-        most = int(change.argmax())
-        results["success"].append((after[:, column] > SEEN).double().mean().item())
-        results["leakage"].append(change.sum().item() / (len(change) - 1))
+        changes = (after - before).abs().double()  # (faces, A)
+        changes[:, column] = 0  # the change of the edited attribute is not leakage
+        leakage, change = changes.sum(1) / (len(attribute_names) - 1), changes.mean(0)
+        most, success = int(change.argmax()), (after[:, column] > SEEN).double()
+        for key, of_faces in (("success", success), ("leakage", leakage)):
+            results[key].append(of_faces.mean().item())
+            results[f"{key}_error"].append((of_faces.std(correction=0) / len(of_faces) ** 0.5).item())
         results["most_changed"].append({"attribute": attribute_names[most], "change": change[most].item()})
     return results
 

@@ -1,12 +1,13 @@
 """The metrics of a trained model on images that it has not seen.
 
-Sets of images are compared by their features. All sets are compared with the held-out images, under the name
-`HELD_OUT`. Decoded images are measured twice: as decoded, and sharpened.
+Sets of images are compared with the held-out images (`vaelib.runs.comparison`). Decoded images are measured as decoded,
+sharpened by the run's filter, and sharpened by an unsharp mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +18,21 @@ from .. import data, losses, metrics
 from ..latent import batches, encode_dataset, reconstruct_all, sample_all
 from ..models import VAE, LatentModel
 from ..priors import StandardNormal
+from ..sharpening import unsharp_mask
 from ..support import devices
 from ..support.errors import UserError
 from . import classifier
+from .comparison import HELD_OUT, NEIGHBOURS, RECONSTRUCTIONS, TRAINING, compare, samples_of
 from .edits import Edits
 from .features import Extractor, Features, Reasons, feature_extractors, features_of, first_features, progress_bar
 from .run import Run
 from .statistics import Statistics
 
-HELD_OUT, TRAINING, RECONSTRUCTIONS = "held-out images", "training images", "reconstructions"  # names of sets
-NEIGHBOURS = 3  # k of precision and recall
-MOST_IMAGES = 2_000  # held-out images, and as many samples: enough for two or three digits of a metric
+FEWEST = 2 * (NEIGHBOURS + 1)  # images of each kind: half of them must hold an image and its k neighbours
+MOST_IMAGES = 2_000  # held-out images, and as many samples: half of them give two or three digits of a metric
 IMPORTANCE_SAMPLES = 50  # draws per image in the IWAE bound
 IWAE_IMAGES = 256  # images in it: few, because each needs 50 decodings
 SEED = 0  # of the samples and of every other draw
-
-
-def samples_of(prior: str) -> str:
-    """The name of the set of samples from a prior."""
-    return f"samples, {prior}"
 
 
 @devices.out_of_memory_as_user_error(
@@ -83,10 +80,13 @@ def evaluate(
     mse, and psnr in decibels; for a VAE `likelihood_metrics` under a Gaussian with the training sigma;
     `distance_metrics` of training images, reconstructions and samples of every prior; `memorisation_metrics`, if the
     model was trained on `train`; `Edits.metrics`. Features are principal components of the pixels; for images of 64
-    pixels or more also those of the attribute classifier; with `with_inception` also Inception's.
+    pixels or more also those of the attribute classifier; if the extra `evaluate` is installed also those of a network
+    trained on ImageNet; with `with_inception` also Inception's. A key that ends in _error has the standard error of the
+    key without this ending.
 
     sharpened: all of these except the likelihood, of the decoded images after the sharpener of `statistics`, if there
-    is one. not_computed: the reason why a metric is missing, by name.
+    is one; unsharp_mask: the same after an unsharp mask, of reconstructions and samples from the best prior alone and
+    without edits. not_computed: the reason why a metric is missing, by name.
 
     Raises `UserError` if there are too few images to compare.
     """
@@ -115,6 +115,8 @@ def evaluate(
     if statistics.sharpener:
         results["sharpened"], others = decoded.metrics(statistics.sharpener)
         reasons |= {f"sharpened {name}": reason for name, reason in others.items()}
+    few_sets = (RECONSTRUCTIONS, samples_of(plain["best_prior"]))
+    results["unsharp_mask"] = decoded.measure(unsharp_mask, few_sets)
     return results | {"not_computed": not_computed | reasons}
 
 
@@ -136,25 +138,33 @@ class Decoded:
     edits: Edits | None
     progress: bool = False
 
-    def metrics(self, finish: Callable[[Tensor], Tensor]) -> tuple[dict, Reasons]:
-        """The metrics of decoded images after `finish` (a sharpener or the identity), and why any is missing."""
-        sets = ((title, finish(images)) for title, images in self._sets())
+    def measure(self, finish: Callable[[Tensor], Tensor], titles: Sequence[str] | None = None) -> dict:
+        """The metrics of decoded images after `finish` (a filter or the identity), without those of edits.
+
+        `titles` names the sets, which must include the reconstructions and samples from a prior; None stands for all.
+        """
+        sets = ((title, finish(images)) for title, images in self._sets(titles))
         made = features_of(self.extractors, sets, self.progress)
         features = {name: self.real[name] | made[name] for name in self.real}
-        results = reconstruction_metrics(self.x, finish(self.x_hat)) | compare(features, self.training)
+        return reconstruction_metrics(self.x, finish(self.x_hat)) | compare(features, self.training)
+
+    def metrics(self, finish: Callable[[Tensor], Tensor]) -> tuple[dict, Reasons]:
+        """The metrics of decoded images after `finish`, with those of edits; and why any is missing."""
+        results = self.measure(finish)
         if not self.edits:
             return results, {}
         edits, reasons = self.edits.metrics(lambda z: finish(self.model.decode(z)), self.progress)
         return results | {"edits": edits}, reasons
 
-    def _sets(self) -> Iterator[tuple[str, Tensor]]:
-        """The reconstructions, and as many samples of every prior, by the names of the sets.
+    def _sets(self, titles: Sequence[str] | None) -> Iterator[tuple[str, Tensor]]:
+        """The reconstructions, and as many samples of every prior, by the names of the sets; all, or only these.
 
         One set at a time, because at 128 pixels each takes 400 MB, and its sharpened copy another 400 MB.
         """
         yield RECONSTRUCTIONS, self.x_hat
         for name, prior in {"normal": StandardNormal(self.model.latent_dim), **self.statistics.priors}.items():
-            yield samples_of(name), sample_all(self.model, len(self.x), prior, SEED, self.progress)
+            if titles is None or samples_of(name) in titles:
+                yield samples_of(name), sample_all(self.model, len(self.x), prior, SEED, self.progress)
 
 
 def real_sets(train: data.Dataset, held_out: data.Dataset) -> Iterator[tuple[str, Tensor]]:
@@ -164,11 +174,10 @@ def real_sets(train: data.Dataset, held_out: data.Dataset) -> Iterator[tuple[str
 
 
 def _require_enough(train: data.Dataset, held_out: data.Dataset) -> None:
-    fewest = NEIGHBOURS + 1
-    if min(len(train), len(held_out)) < fewest:
+    if min(len(train), len(held_out)) < FEWEST:
         raise UserError(
             f"{len(train)} training and {len(held_out)} held-out images are too few to compare: evaluate on a dataset "
-            f"with at least {fewest} of each."
+            f"with at least {FEWEST} of each."
         )
 
 
@@ -178,7 +187,10 @@ def _attribute_network(model: LatentModel) -> classifier.AttributeNetwork | None
 
 
 def protocol(held_out: data.Dataset) -> dict:
-    """How the metrics are measured: dataset, split, crop and size of the images, their number, samples and seed."""
+    """How the metrics are measured: dataset, split, crop and size of the images, their number, samples and seed.
+
+    compared: the number of images in a random half; splits: the number of pairs of halves that a distance is taken of.
+    """
     return {
         "dataset": held_out.name,
         "split": held_out.split,
@@ -186,28 +198,41 @@ def protocol(held_out: data.Dataset) -> dict:
         "size": held_out.images.shape[-1],
         "images": len(held_out),
         "samples": len(held_out),
+        "compared": len(held_out) // 2,
+        "splits": metrics.SPLITS,
         "seed": SEED,
     }
 
 
 def reconstruction_metrics(x: Tensor, x_hat: Tensor) -> dict:
-    """The mse of images x and x_hat (N, 3, H, W) with pixels in [0, 1], and the psnr in decibels."""
-    mse = (x - x_hat).square().mean().item()
-    return {"mse": mse, "psnr": metrics.psnr(mse)}
+    """The mse of images x and x_hat (N, 3, H, W) with pixels in [0, 1], and the psnr in decibels; with their errors."""
+    mse, error = _mean((x - x_hat).square().flatten(1).mean(1))
+    return {"mse": mse, "mse_error": error} | {
+        "psnr": metrics.psnr(mse),
+        "psnr_error": 10 / math.log(10) * error / mse if mse else 0.0,
+    }
+
+
+def _mean(values: Tensor) -> metrics.Estimate:
+    """The mean of independent values (N,), and its standard error."""
+    values = values.double()
+    return metrics.Estimate(values.mean().item(), (values.std() / math.sqrt(len(values))).item())
 
 
 @torch.no_grad()
 def likelihood_metrics(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian, progress: bool = False) -> dict:
     """nll, kl, elbo and IWAE bound in nats per image, elbo and bound in bits per dimension, and active units on `ds`.
 
-    The bound uses 50 draws for each of the first 256 images; elbo_on_the_same is the elbo of the same images.
+    The bound uses 50 draws for each of the first 256 images; elbo_on_the_same is the elbo of the same images. Errors
+    are over images; those of the bounds are large beside their difference, because images differ more than bounds do.
     """
     noise = torch.Generator(model.device).manual_seed(SEED)
     every = progress_bar(batches(model, ds), "likelihood", progress)
-    nll = torch.cat([losses.nll(x, model(x, noise)[0], likelihood) for x in every]).mean().item()
+    nlls = torch.cat([losses.nll(x, model(x, noise)[0], likelihood).cpu() for x in every])
     mu, logvar = encode_dataset(model, ds)
     assert logvar is not None  # because the model is a VAE
-    kl = losses.kl_divergence(mu, logvar).mean().item()
+    kls = losses.kl_divergence(mu, logvar)
+    nll, kl, elbo = nlls.mean().item(), _mean(kls), _mean(-nlls - kls)
     few = list(data.loader(ds.subset(IWAE_IMAGES), 32, device=model.device))
     bounds = {
         k: torch.cat(
@@ -215,80 +240,23 @@ def likelihood_metrics(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian
         )
         for k in (IMPORTANCE_SAMPLES, 1)
     }
-    iwae, pixels = bounds[IMPORTANCE_SAMPLES].mean().item(), few[0][0].numel()
+    iwae, pixels = _mean(bounds[IMPORTANCE_SAMPLES]), few[0][0].numel()
+    bit = math.log(2) * pixels  # nats per image in a bit per dimension
     return {
         "sigma": likelihood.sigma,
         "nll": nll,
-        "kl": kl,
-        "elbo": -nll - kl,
-        "bits_per_dim": metrics.bits_per_dim(-nll - kl, pixels),
-        "iwae_bound": iwae,
-        "iwae_bits_per_dim": metrics.bits_per_dim(iwae, pixels),
+        "kl": kl.value,
+        "kl_error": kl.error,
+        "elbo": elbo.value,
+        "elbo_error": elbo.error,
+        "bits_per_dim": metrics.bits_per_dim(elbo.value, pixels),
+        "bits_per_dim_error": elbo.error / bit,
+        "iwae_bound": iwae.value,
+        "iwae_bits_per_dim": metrics.bits_per_dim(iwae.value, pixels),
+        "iwae_bits_per_dim_error": iwae.error / bit,
         "iwae_draws": IMPORTANCE_SAMPLES,
         "iwae_images": len(bounds[1]),
         "elbo_on_the_same": bounds[1].mean().item(),
         "active_units": metrics.active_units(mu, logvar),
         "latent_dim": model.latent_dim,
-    }
-
-
-def compare(features: Features, training: Tensor | None) -> dict:
-    """`distance_metrics`, and `memorisation_metrics` where `training` is not None.
-
-    `training` are the first features of all training images (M, D).
-    """
-    results = distance_metrics(features)
-    if training is not None:
-        main, sets = next(iter(features.items()))
-        results["memorisation"] = memorisation_metrics(main, sets, training, results["best_prior"])
-    return results
-
-
-def distance_metrics(features: Features) -> dict:
-    """The distance of every set from the held-out images, from the features that `features_of` returns.
-
-    frechet: the Fréchet distances in all features. best_prior: the prior whose samples are nearest in the first
-    features. precision_recall: in the first features, for the samples of best_prior, the reconstructions, and training
-    images as a reference.
-    """
-    frechet = {
-        name: {
-            title: metrics.frechet_distance(seen, sets[HELD_OUT]) for title, seen in sets.items() if title != HELD_OUT
-        }
-        for name, sets in features.items()
-    }
-    main, sets = next(iter(features.items()))
-    best = min((title for title in sets if title.startswith(samples_of(""))), key=lambda title: frechet[main][title])
-    pairs = {
-        title: metrics.precision_recall(sets[HELD_OUT], sets[title], NEIGHBOURS)
-        for title in (TRAINING, RECONSTRUCTIONS, best)
-    }
-    return {
-        "frechet": frechet,
-        "best_prior": best.removeprefix(samples_of("")),
-        "precision_recall": {
-            "features": main,
-            "k": NEIGHBOURS,
-            "precision": {title: precision for title, (precision, _) in pairs.items()},
-            "recall": {title: recall for title, (_, recall) in pairs.items()},
-        },
-    }
-
-
-def memorisation_metrics(name: str, sets: dict[str, Tensor], training: Tensor, best_prior: str) -> dict:
-    """The median distance of an image to its nearest training image, and its ratio to that of held-out images.
-
-    `sets` are features (N, D) by the name of the set, `training` those of all training images (M, D), and `name` is the
-    name of these features. If samples were much nearer to training images than held-out images are, they would be
-    copies (Meehan, Chaudhuri & Dasgupta 2020). Blur alone also changes this distance: reconstructions of held-out
-    images show by how much, because they are as blurred as samples and cannot be copies.
-    """
-    titles = (HELD_OUT, RECONSTRUCTIONS, samples_of(best_prior))
-    medians = {title: metrics.nearest(sets[title], training)[0].median().item() for title in titles}
-    return {
-        "features": name,
-        "training_images": len(training),
-        "median_distance": medians,
-        # None if the median of held-out images is 0, because most of them are training images too.
-        "ratio": {title: medians[title] / medians[HELD_OUT] if medians[HELD_OUT] else None for title in titles[1:]},
     }

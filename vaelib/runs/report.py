@@ -1,18 +1,56 @@
-"""Experiments and metrics as text: what `vaelib experiments` and `vaelib evaluate` print."""
+"""Experiments and metrics as text, for `vaelib experiments` and `vaelib evaluate`; recorded distances as a table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from ..metrics import Estimate
+from ..support.errors import UserError
 from . import experiments
+from .comparison import TRAINING
 from .experiments import Experiment
 from .run import Run, record, shipped
 
 Rows = Mapping[Any, Mapping[Any, float | str | None]]
+FINISHES = {"plain": (), "sharpen": ("sharpened",), "unsharp mask": ("unsharp_mask",)}  # and where their metrics are
+DISTANCES = {"frechet": "Fréchet distance", "kernel": "kernel distance × 1000"}  # and their titles
+THOUSANDS = 1000  # kernel distances are small, and usually shown times this
+
+
+def distances(*names: str) -> pd.DataFrame:
+    """The recorded distances of shipped models to held-out images; of all models, or of those with these names.
+
+    Columns: model; dataset; finish, "plain", "sharpen" or "unsharp mask"; set, the name of the set of images; network,
+    the features ("attributes", "imagenet", "pixels"); metric, "frechet" or "kernel"; value; error, its standard error.
+    Training images, which no model has made, appear as "plain". Models whose record has no errors are left out.
+
+    Raises `UserError` if one of `names` is no shipped run with such a record.
+    """
+    recorded = {name: record(name).metrics.get("evaluation", {}) for name in names or shipped()}
+    for name, measured in recorded.items():
+        if names and "kernel" not in measured:
+            raise UserError(f"The distances of {name} are not recorded: name one of {', '.join(shipped())}.")
+    rows = [
+        {"model": name, "dataset": measured["dataset"], "finish": finish} | row
+        for name, measured in recorded.items()
+        if "kernel" in measured
+        for finish, path in FINISHES.items()
+        for row in _distance_rows(finish, measured[path[0]] if path else measured)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _distance_rows(finish: str, measured: dict) -> Iterator[dict]:
+    for metric in DISTANCES:
+        for network, values in measured[metric].items():
+            for title, value in values.items():
+                if finish == "plain" or title != TRAINING:
+                    found = {"set": title, "network": network, "metric": metric, "value": value}
+                    yield found | {"error": measured[f"{metric}_error"][network][title]}
 
 
 def experiment(name: str) -> str:
@@ -61,8 +99,9 @@ def evaluation(metrics: dict) -> str:
     """The results of `evaluation.evaluate` as the text that `vaelib evaluate` prints."""
     groups = [_protocol(metrics), *_decoded(metrics)]
     groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in metrics["features"].items())]))
-    if "sharpened" in metrics:
-        groups += ["The same, sharpened:", *_decoded(metrics["sharpened"])]
+    for part, title in (("sharpened", "sharpened"), ("unsharp_mask", "after an unsharp mask")):
+        if part in metrics:
+            groups += [f"The same, {title}:", *_decoded(metrics[part])]
     groups.append("\n".join(f"not computed: {name}: {reason}" for name, reason in metrics["not_computed"].items()))
     return "\n\n".join(filter(None, groups))
 
@@ -72,7 +111,7 @@ def _decoded(metrics: dict) -> list[str]:
     groups = [_reconstruction(metrics)]
     if "elbo" in metrics:
         groups.append(_likelihood(metrics))
-    groups += [_distances(metrics), _precision_recall(metrics["precision_recall"])]
+    groups += [*_distances(metrics), _precision_recall(metrics["precision_recall"])]
     if "memorisation" in metrics:
         groups.append(_memorisation(metrics["memorisation"]))
     return groups + [_edit(name, edit) for name, edit in metrics.get("edits", {}).items()]
@@ -82,39 +121,81 @@ def _protocol(metrics: dict) -> str:
     return (
         f"{metrics['images']:,} {metrics['split']} images of {metrics['dataset']}, {metrics['size']} pixels a side, "
         f"crop: {metrics['crop']}; {metrics['samples']:,} samples of each prior, seed {metrics['seed']}"
+        + _halves(metrics)
+    )
+
+
+def _halves(metrics: dict) -> str:
+    """How sets are compared; nothing for a record from before they were compared on halves."""
+    if "compared" not in metrics:
+        return ""
+    return (
+        f"\n{metrics['splits']} random halves of each set, {metrics['compared']:,} images, are compared with halves of "
+        "the held-out ones;\nreconstructions are those of the other half; ± is one standard error"
     )
 
 
 def _reconstruction(metrics: dict) -> str:
-    return _table("reconstruction", {"mse": {"": metrics["mse"]}, "psnr, dB": {"": metrics["psnr"]}})
+    rows = {title: {"": _found(metrics, key)} for title, key in (("mse", "mse"), ("psnr, dB", "psnr"))}
+    return _table("reconstruction", rows)
 
 
 def _likelihood(metrics: dict) -> str:
     bound = f"IWAE bound, {metrics['iwae_draws']} draws, first {metrics['iwae_images']} images"
     rows = {
         "nll": {"nats": metrics["nll"]},
-        "kl": {"nats": metrics["kl"]},
-        "elbo": {"nats": metrics["elbo"], "bits/dim": metrics["bits_per_dim"]},
-        bound: {"nats": metrics["iwae_bound"], "bits/dim": metrics["iwae_bits_per_dim"]},
+        "kl": {"nats": _found(metrics, "kl")},
+        "elbo": {"nats": metrics["elbo"], "bits/dim": _found(metrics, "bits_per_dim")},
+        bound: {"nats": metrics["iwae_bound"], "bits/dim": _found(metrics, "iwae_bits_per_dim")},
         "elbo of the same images": {"nats": metrics["elbo_on_the_same"]},
         "active units": {"nats": f"{metrics['active_units']} of {metrics['latent_dim']}"},
     }
     return _table(f"likelihood, Gaussian of sigma {metrics['sigma']:.3g}", rows)
 
 
-def _distances(metrics: dict) -> str:
-    """One row per set of images, one column per kind of features."""
-    return _table("Fréchet distance to the held-out images", pd.DataFrame(metrics["frechet"]).to_dict("index"))
+def _distances(metrics: dict) -> list[str]:
+    """A table for each distance, with one row per set of images and one column per kind of features."""
+    return [
+        _table(f"{title} to the held-out images", pd.DataFrame(_cells(metrics, key, scale)).to_dict("index"))
+        for (key, title), scale in zip(DISTANCES.items(), (1, THOUSANDS), strict=True)
+        if key in metrics
+    ]
+
+
+def _cells(metrics: dict, key: str, scale: float) -> dict[str, dict[str, float | str]]:
+    """The values of a distance, times `scale` and with their errors, by the names of features and set."""
+    errors = metrics.get(f"{key}_error", {})
+    return {
+        name: {title: with_error(value, errors.get(name, {}).get(title), scale) for title, value in sets.items()}
+        for name, sets in metrics[key].items()
+    }
+
+
+def with_error(value: float, error: float | None, scale: float = 1) -> float | str:
+    """A value and its error, both times `scale`, as text; without an error the value as it is."""
+    return value * scale if error is None else str(Estimate(value * scale, error * scale))
+
+
+def _found(metrics: dict, key: str) -> float | str:
+    return with_error(metrics[key], metrics.get(f"{key}_error"))
 
 
 def _precision_recall(pairs: dict) -> str:
-    rows = pd.DataFrame({key: pairs[key] for key in ("precision", "recall")}).to_dict("index")
+    rows: dict[str, dict[str, float | str]] = {}
+    for key in ("precision", "recall"):
+        errors = pairs.get(f"{key}_error", {})
+        for title, value in pairs[key].items():
+            rows.setdefault(title, {})[key] = with_error(value, errors.get(title))
     return _table(f"precision and recall, {pairs['features']}, k = {pairs['k']}", rows)
 
 
 def _memorisation(metrics: dict) -> str:
+    ratios, errors = metrics["ratio"], metrics.get("ratio_error", {})
     rows = {
-        name: {"median distance": distance, "/ held-out": metrics["ratio"].get(name, 1.0)}
+        name: {
+            "median distance": distance,
+            "/ held-out": with_error(ratios[name], errors.get(name)) if ratios.get(name) else ratios.get(name, 1.0),
+        }
         for name, distance in metrics["median_distance"].items()
     }
     return _table(f"nearest of {metrics['training_images']:,} training images, {metrics['features']}", rows)
@@ -122,15 +203,20 @@ def _memorisation(metrics: dict) -> str:
 
 def _edit(name: str, edit: dict) -> str:
     """One row per strength."""
-    most = [f"{one['attribute']} {one['change']:.2f}" for one in edit["most_changed"]]
-    values = zip(edit["success"], edit["leakage"], most, strict=True)
+    columns = {key: _with_errors(edit, key) for key in ("success", "leakage")}
+    columns["changes most"] = [f"{one['attribute']} {one['change']:.2f}" for one in edit["most_changed"]]
     rows = {
-        f"strength {strength:g}": dict(zip(("success", "leakage", "changes most"), row, strict=True))
-        for strength, row in zip(edit["strengths"], values, strict=True)
+        f"strength {strength:g}": {key: values[i] for key, values in columns.items()}
+        for i, strength in enumerate(edit["strengths"])
     }
     accuracy = edit["judge_accuracy"]
-    quality = "" if accuracy is None else f"; judge accuracy {100 * accuracy:.1f} %"
+    quality = "" if accuracy is None else f"; accuracy of the attribute classifier {100 * accuracy:.1f} %"
     return _table(f"edit: {name}, of {edit['faces']} faces without it{quality}", rows)
+
+
+def _with_errors(edit: dict, key: str) -> list[float | str]:
+    errors = edit.get(f"{key}_error", [None] * len(edit[key]))
+    return [with_error(value, error) for value, error in zip(edit[key], errors, strict=True)]
 
 
 def _table(title: str, rows: Rows) -> str:
