@@ -213,7 +213,9 @@ def test_many_images_are_encoded_in_batches(vaelib, trained, folder, tmp_path, m
     assert max(most for _, most in ImageChops.difference(whole, parts).getextrema()) <= 1
 
 
-@pytest.mark.parametrize("words", [("generate",), ("manipulate", "--attribute", "smiling"), ("generate", "--plain")])
+@pytest.mark.parametrize(
+    "words", [("generate",), ("manipulate", "--attribute", "smiling"), ("generate", "--finish", "sharpen")]
+)
 def test_statistics_are_read_once(vaelib, trained, monkeypatch, words):
     verb, *options = words
     reads, read = [], read_statistics
@@ -225,10 +227,12 @@ def test_statistics_are_read_once(vaelib, trained, monkeypatch, words):
 @pytest.mark.parametrize(
     "words", [("generate", "-n", 9), ("reconstruct",), ("interpolate",), ("manipulate", "--attribute", "smiling")]
 )
-def test_pictures_are_sharpened_unless_they_are_wanted_plain(vaelib, trained, tmp_path, words):
+def test_pictures_are_plain_unless_they_are_wanted_sharpened(vaelib, trained, tmp_path, words):
     verb, *options = words
-    assert vaelib(verb, trained, *options, "-o", "sharp.png")[0] == 0
-    assert vaelib(verb, trained, *options, "--plain", "-o", "plain.png")[0] == 0
+    assert vaelib(verb, trained, *options, "--finish", "sharpen", "-o", "sharp.png")[0] == 0
+    assert vaelib(verb, trained, *options, "-o", "plain.png")[0] == 0
+    assert vaelib(verb, trained, *options, "--finish", "plain", "-o", "same.png")[0] == 0
+    assert (tmp_path / "same.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
     sharp, plain = (np.asarray(Image.open(tmp_path / name)).astype(float) for name in ("sharp.png", "plain.png"))
     assert sharp.shape == plain.shape and np.abs(sharp - plain).mean() > 0.5
     run = shutil.copytree(trained, tmp_path / "run")
@@ -236,10 +240,12 @@ def test_pictures_are_sharpened_unless_they_are_wanted_plain(vaelib, trained, tm
     if verb == "reconstruct":
         assert vaelib(verb, run, "-o", "early.png")[0] == 0
         assert np.abs(np.asarray(Image.open(tmp_path / "early.png")) - plain).max() <= 1
+        status, said = vaelib(verb, run, "--finish", "sharpen")
+        assert status == 2 and "has no sharpener" in said and "--finish plain" in said
 
 
 def test_a_picture_is_sharpened_by_the_gains_of_its_run(vaelib, trained, tmp_path):
-    assert vaelib("generate", trained, "-n", 4, "-o", "sharp.png")[0] == 0
+    assert vaelib("generate", trained, "-n", 4, "--finish", "sharpen", "-o", "sharp.png")[0] == 0
     model, statistics = runs.load(trained).model, runs.load(trained).statistics
     x = model.sample(4, statistics.prior("gmm"), torch.Generator().manual_seed(0))
     expected = np.asarray(images.grid(statistics.sharpener(x), columns=2, scale=2)).astype(int)

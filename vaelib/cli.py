@@ -43,10 +43,19 @@ class Method(StrEnum):
     lerp = "lerp"
 
 
+class Finish(StrEnum):
+    """What becomes of decoded images: `vaelib.runs.pictures.FINISHES`."""
+
+    plain = "plain"
+    sharpen = "sharpen"
+
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
 Root = Annotated[Path | None, typer.Option(help="The folder of the data; VAELIB_DATA by default.")]
 Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Show the decoder's own output, without sharpening.")]
+FinishName = Annotated[
+    Finish, typer.Option(help="plain: the decoder's own output; sharpen: this through the run's sharpening filter.")
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]
 
 
@@ -144,27 +153,27 @@ def generate(
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or a density fitted to the codes.")] = Prior.gmm,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
-    plain: Plain = False,
+    finish: FinishName = Finish.plain,
     output: Output = Path("samples.png"),
 ) -> None:
     """Sample new images from a prior."""
     from .runs import pictures
 
-    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, plain))
+    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, finish.value))
 
 
 @app.command()
 def reconstruct(
     run: RunName,
     image: Images = None,
-    plain: Plain = False,
+    finish: FinishName = Finish.plain,
     output: Output = Path("reconstructions.png"),
     root: Root = None,
 ) -> None:
     """Show images above their reconstructions."""
     from .runs import pictures
 
-    _draw(run, output, lambda shown: pictures.reconstructions(shown, image, root, plain))
+    _draw(run, output, lambda shown: pictures.reconstructions(shown, image, root, finish.value))
 
 
 @app.command()
@@ -175,7 +184,7 @@ def interpolate(
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Images from one end to the other, both included.")] = 10,
     method: Annotated[Method, typer.Option(help="Along an arc (slerp) or a straight line (lerp).")] = Method.slerp,
-    plain: Plain = False,
+    finish: FinishName = Finish.plain,
     output: Output = Path("interpolation.png"),
     root: Root = None,
 ) -> None:
@@ -183,9 +192,13 @@ def interpolate(
     from .runs import pictures
 
     if output.suffix.lower() == ".gif":
-        _draw(run, output, lambda shown: pictures.animated_interpolation(shown, ends, steps, method.value, root, plain))
+        _draw(
+            run,
+            output,
+            lambda shown: pictures.animated_interpolation(shown, ends, steps, method.value, root, finish.value),
+        )
     else:
-        _draw(run, output, lambda shown: pictures.interpolation(shown, ends, steps, method.value, root, plain))
+        _draw(run, output, lambda shown: pictures.interpolation(shown, ends, steps, method.value, root, finish.value))
 
 
 @app.command()
@@ -194,7 +207,7 @@ def manipulate(
     image: Images = None,
     attribute: Annotated[str, typer.Option(help="For example Smiling or Eyeglasses.")] = "Smiling",
     strengths: Annotated[str, typer.Option(help="Multiples of the attribute's direction.")] = "-3,-2,-1,0,1,2,3",
-    plain: Plain = False,
+    finish: FinishName = Finish.plain,
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
@@ -202,7 +215,7 @@ def manipulate(
     from .runs import pictures
 
     multiples = _numbers(strengths)
-    _draw(run, output, lambda shown: pictures.manipulation(shown, image, attribute, multiples, root, plain))
+    _draw(run, output, lambda shown: pictures.manipulation(shown, image, attribute, multiples, root, finish.value))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Pictures of a trained run: samples, reconstructions, interpolations, edited attributes.
 
-Each function takes a run and returns a picture, or a list of pictures: the frames of an animation. Decoded images are
-sharpened if the run has a sharpener; `plain` turns this off.
+Each function takes a run and returns a picture, or a list of pictures: the frames of an animation. `finish` says what
+becomes of decoded images: one of `FINISHES`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..models import VAE, LatentModel, Prior
 from ..priors import StandardNormal
 from ..sharpening import Sharpener
 from ..support import images
-from ..support.errors import UserError
+from ..support.errors import UserError, unknown
 from .experiments import Experiment
 from .run import CODES, STATISTICS, Run
 from .statistics import Codes
@@ -33,22 +33,20 @@ PAIRS = 6  # interpolations if no ends are named
 MOST_IN_A_ROW = 8
 SCALE = 2  # screen pixels per pixel
 ENCODED = 100  # held-out images of a run that has no codes yet
+PLAIN, SHARPEN = "plain", "sharpen"
+FINISHES = (PLAIN, SHARPEN)  # what the decoder itself generates; this after the run's sharpener
 DOWNLOADED = ("celeba", "cifar10")  # datasets that are too large to be downloaded for one picture
 
 
-def samples(run: Run, n: int, prior: str, seed: int, plain: bool = False) -> Image.Image:
+def samples(run: Run, n: int, prior: str, seed: int, finish: str = PLAIN) -> Image.Image:
     """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
-    model = run.model
-    density: Prior
-    if prior == "normal":  # which also works before the run has statistics
-        density, sharpener = StandardNormal(model.latent_dim), _sharpener(run, plain)
-    else:
-        density, sharpener = run.statistics.prior(prior), None if plain else run.statistics.sharpener
+    decode = _decoder(run, finish)
+    density: Prior = StandardNormal(run.model.latent_dim) if prior == "normal" else run.statistics.prior(prior)
     z = density.sample(n, torch.Generator().manual_seed(seed))
-    return images.grid(_decoder(model, sharpener)(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
+    return images.grid(decode(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
-def reconstructions(run: Run, paths: Sequence[Path] | None, root: Path | None, plain: bool = False) -> Image.Image:
+def reconstructions(run: Run, paths: Sequence[Path] | None, root: Path | None, finish: str = PLAIN) -> Image.Image:
     """Images in one row, their reconstructions in the row below, and so on.
 
     If no image is named and the run's dataset would have to be downloaded, the picture shows only reconstructions,
@@ -56,17 +54,17 @@ def reconstructions(run: Run, paths: Sequence[Path] | None, root: Path | None, p
     """
     experiment = run.experiment
     if not (paths or _at_hand(experiment, root)):
-        return _reconstructions_alone(run, experiment.dataset, plain)
+        return _reconstructions_alone(run, experiment.dataset, finish)
     model = run.model
     x = _opened(paths, model) if paths else _first(_held_out(experiment, root), 2 * SHOWN)
-    x_hat = _decoder(model, _sharpener(run, plain))(_encode(model, x))
+    x_hat = _decoder(run, finish)(_encode(model, x))
     columns = min(MOST_IN_A_ROW, len(x))
     rows = zip(x.split(columns), x_hat.split(columns), strict=True)
     return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
 
 
-def _reconstructions_alone(run: Run, dataset: str, plain: bool) -> Image.Image:
-    x_hat = _decoder(run.model, _sharpener(run, plain))(run.codes.mu[: 2 * SHOWN])
+def _reconstructions_alone(run: Run, dataset: str, finish: str) -> Image.Image:
+    x_hat = _decoder(run, finish)(run.codes.mu[: 2 * SHOWN])
     picture = images.grid(x_hat, MOST_IN_A_ROW, scale=SCALE)
     return images.titled(picture, [f"reconstructions; for their originals: vaelib prepare {dataset}"])
 
@@ -77,24 +75,24 @@ def _filled(row: Tensor, columns: int) -> Tensor:
 
 
 def interpolation(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str = PLAIN
 ) -> Image.Image:
     """One row per pair of images, one column per step from the first to the second."""
-    decoded = _interpolations(run, ends, steps, method, root, plain)
+    decoded = _interpolations(run, ends, steps, method, root, finish)
     return images.grid(decoded.flatten(0, 1), columns=steps, scale=SCALE)
 
 
 def animated_interpolation(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool = False
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str = PLAIN
 ) -> list[Image.Image]:
     """One frame per step, forwards and then backwards; every pair keeps its place in the grid."""
-    decoded = _interpolations(run, ends, steps, method, root, plain)
+    decoded = _interpolations(run, ends, steps, method, root, finish)
     forwards = [images.grid(step, columns=min(3, len(step)), scale=SCALE) for step in decoded.transpose(0, 1)]
     return forwards + forwards[-2:0:-1]
 
 
 def _interpolations(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, plain: bool
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str
 ) -> Tensor:
     """The decoded interpolations of all pairs: (pairs, steps, 3, H, W)."""
     if ends and len(ends) != 2:
@@ -105,7 +103,7 @@ def _interpolations(
         raise UserError(f"The dataset of {run} holds out only one image: name the two images to interpolate between.")
     pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
     paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
-    return _decoder(model, _sharpener(run, plain))(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
+    return _decoder(run, finish)(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
 def manipulation(
@@ -114,19 +112,18 @@ def manipulation(
     attribute: str,
     strengths: Sequence[float],
     root: Path | None,
-    plain: bool = False,
+    finish: str = PLAIN,
 ) -> Image.Image:
     """One row per image, one column per multiple of the attribute's direction that is added to its code.
 
     If no image is named, the rows are held-out images without the attribute.
     """
     model = run.model
-    statistics = run.statistics
-    direction = statistics.direction(attribute)
+    direction = run.statistics.direction(attribute)
     codes = _codes(run, model, paths, root)
     z = codes.mu if paths else codes.lacking(attribute)[:SHOWN]
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    decoded = _decoder(model, None if plain else statistics.sharpener)(moved.flatten(0, 1))
+    decoded = _decoder(run, finish)(moved.flatten(0, 1))
     edited = images.grid(decoded, columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
@@ -148,20 +145,30 @@ def _encode(model: LatentModel, x: Tensor) -> Tensor:
     return torch.cat([posterior[0] for posterior in encoded] if isinstance(model, VAE) else encoded)
 
 
-def _sharpener(run: Run, plain: bool) -> Sharpener | None:
-    """The run's sharpener, or None if it is not wanted or not there: a run in training has no statistics yet."""
-    return run.statistics.sharpener if not plain and run.has(STATISTICS) else None
+def _decoder(run: Run, finish: str) -> Callable[[Tensor], Tensor]:
+    """A function from codes to images: the run's decoder, followed by `finish`.
 
-
-def _decoder(model: LatentModel, sharpener: Sharpener | None) -> Callable[[Tensor], Tensor]:
-    """A function from codes to images: the decoder, then the sharpener if there is one."""
+    Raises `UserError` if `finish` is unknown, or if the run has no sharpener and one is needed.
+    """
+    if finish not in FINISHES:
+        raise unknown("finish", finish, FINISHES)
+    model, sharpener = run.model, _sharpener(run) if finish == SHARPEN else None
 
     @torch.no_grad()
-    def decode_and_sharpen(z: Tensor) -> Tensor:
+    def decode(z: Tensor) -> Tensor:
         x_hat = torch.cat([model.decode(part) for part in z.split(data.BATCH_SIZE)])
         return sharpener(x_hat) if sharpener else x_hat
 
-    return decode_and_sharpen
+    return decode
+
+
+def _sharpener(run: Run) -> Sharpener:
+    if not run.has(STATISTICS) or run.statistics.sharpener is None:
+        raise UserError(
+            f"{run} has no sharpener, which is fitted at the end of training: train the run to its end, or give "
+            f"--finish {PLAIN}."
+        )
+    return run.statistics.sharpener
 
 
 def _at_hand(experiment: Experiment, root: Path | None) -> bool:
