@@ -190,6 +190,18 @@ def test_paired_reconstructions_are_flattered_and_others_are_not():
     assert others == pytest.approx(metrics.frechet_distance(fresh, x[:200]), rel=0.15)
 
 
+def test_the_error_of_paired_sets_is_not_too_small():
+    generator = torch.Generator().manual_seed(2)
+    fades = torch.linspace(0.9, 0.1, 8)
+    found = []
+    for seed in range(80):
+        x = torch.randn(200, 8, generator=generator)
+        rec = x * fades + 0.1 * torch.randn(200, 8, generator=generator)
+        found.append(metrics.estimate(metrics.frechet_distance, rec, x, paired=True, seed=seed))
+    spread = np.std([each.value for each in found])
+    assert spread < np.mean([each.error for each in found]) < 2.5 * spread
+
+
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [

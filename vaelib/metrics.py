@@ -158,7 +158,9 @@ def estimate(
     the rank of its covariance, which raises a Fréchet distance as if the set were smaller, and a copy paired with
     its original is no independent pair for a kernel distance. Halves are drawn without replacement. The values on
     halves of N examples vary by 1 / (N / 2) - 1 / N = 1 / N times the variance of an example: as much as the value on
-    all N does, so their standard deviation needs no correction (the delete-half jackknife: Shao & Wu 1989).
+    all N does, so their standard deviation needs no correction (the delete-half jackknife: Shao & Wu 1989). Of `paired`
+    sets it is too large, up to a factor of two: an unusual image is in one half or in the other one, which moves the
+    values of single draws more than their mean.
     """
     return Estimate.of(on_halves(distance, a, b, paired=paired, seed=seed))
 
