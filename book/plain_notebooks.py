@@ -75,32 +75,38 @@ def to_myst_notebook(notebook: nbformat.NotebookNode, terms: dict[str, str]) -> 
 
 
 def fold_cells(_app: Sphinx, doctree: nodes.document) -> None:
-    """Put the cells of a solution into the fold of its text, and the cells of claims into folds of their own."""
+    """Put the cells of a solution into the fold of its text, and those of claims into a fold that counts them."""
     for cell in list(doctree.findall(is_cell)):
-        parent, index = cell.parent, cell.parent.index(cell)
-        if "tag_claims" in cell["classes"]:
-            parent.remove(cell)
-            parent.insert(index, folded(cell, claims_title(cell), "claims"))
-        elif "tag_solution" in cell["classes"] and index and "solution" in parent[index - 1].get("classes", []):
-            parent.remove(cell)
-            parent[index - 1] += cell
+        if "tag_solution" in cell["classes"]:
+            move_into_fold_above(cell, "solution")
+        elif "tag_claims" in cell["classes"]:
+            if not move_into_fold_above(cell, "claims"):
+                cell.parent.insert(cell.parent.index(cell), nodes.admonition("", classes=["dropdown", "claims"]))
+                move_into_fold_above(cell, "claims")
+            count_claims(cell.parent)
 
 
 def is_cell(node: nodes.Node) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 
-def folded(cell: nodes.Element, title: str, kind: str) -> nodes.admonition:
-    fold = nodes.admonition("", nodes.title(title, title), classes=["dropdown", kind])
-    fold += cell
-    return fold
+def move_into_fold_above(cell: nodes.Element, kind: str) -> bool:
+    """Move a cell to the end of the fold of this kind that stands right above it, if there is one."""
+    above = cell.parent[: cell.parent.index(cell)][-1:]
+    if not above or not isinstance(above[0], nodes.admonition) or kind not in above[0]["classes"]:
+        return False
+    cell.parent.remove(cell)
+    above[0].append(cell)
+    return True
 
 
-def claims_title(cell: nodes.Element) -> str:
-    """How many claims a cell has printed. A claim that fails stops the notebook, so all that are stored hold."""
-    printed = [part.astext() for part in cell.findall(nodes.container) if part.get("nb_element") == "cell_code_output"]
+def count_claims(fold: nodes.admonition) -> None:
+    """Write how many claims its cells have printed. One that fails stops the notebook, so all that are stored hold."""
+    printed = [part.astext() for part in fold.findall(nodes.container) if part.get("nb_element") == "cell_code_output"]
     number = len(re.findall(r"^✓ ", "\n".join(printed), re.MULTILINE))
-    return f"{number} claims, all hold" if number > 1 else "One claim, and it holds"
+    title = nodes.title("", f"{number} claims, all hold" if number > 1 else "One claim, and it holds")
+    fold.children = [part for part in fold.children if not isinstance(part, nodes.title)]
+    fold.insert(0, title)
 
 
 # Pictures, numbers and sources

@@ -43,8 +43,10 @@ def test_solutions_and_answers_are_folded(site: Path, page: str) -> None:
 def test_claims_are_folded_and_counted(site: Path, page: str) -> None:
     folds = parsed(site, page).select("article .dropdown.claims")
     assert folds
+    assert parsed(site, page).select("article .dropdown.claims + .dropdown.claims") == []
     for fold in folds:
-        number = len(re.findall(r"^✓ ", fold.select_one(".cell_output").get_text(), re.MULTILINE))
+        printed = "\n".join(output.get_text() for output in fold.select(".cell_output pre"))
+        number = len(re.findall(r"^✓ ", printed, re.MULTILINE))
         shown = fold.select_one(".admonition-title").get_text()
         assert shown == (f"{number} claims, all hold" if number > 1 else "One claim, and it holds")
 
