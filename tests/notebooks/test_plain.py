@@ -77,6 +77,7 @@ def test_no_line_of_a_formula_looks_like_a_list(path: Path) -> None:
 
 def test_every_link_leads_somewhere(path: Path) -> None:
     for shown, target in links(path):
+        assert ">" not in shown, f"[{shown}]({target}): a link in a box stands in one line"
         file, _, name = target.partition("#")
         place = (path.parent / file).resolve() if file else path
         assert place.is_file(), f"[{shown}]({target})"
