@@ -97,7 +97,7 @@ def test_text_has_contrast(theme: str) -> None:
     written = {
         re.search(r"diagram-([\w-]+)", element.get("fill", ""))[1]
         for name in NAMES
-        for element in read(name).iter("{*}text")
+        for element in read(name).iterfind(".//{*}text")
     }
     assert {"ink", "muted", "code-text"} < written
     tinted = {text: f"{text.removesuffix('-text')}-wash" for text in written}
@@ -158,5 +158,5 @@ def test_mathematics_is_set_as_in_print(tmp_path: Path) -> None:
     d.text(0, 0, "KL$(q_{θ} ‖ p(z))$ < 1")
     (tmp_path / "trial.svg").write_text(d.svg())
     text = ElementTree.parse(tmp_path / "trial.svg").find("{*}text")
-    slanted = [span.text for span in text.iter("{*}tspan") if span.get("font-style") == "italic"]
+    slanted = [span.text for span in text.iterfind(".//{*}tspan") if span.get("font-style") == "italic"]
     assert "".join(text.itertext()) == "KL(qθ ‖ p(z)) < 1" and slanted == ["q", "θ", "p", "z"]
