@@ -12,11 +12,11 @@ from notebooks.number import chapters, renumber
 
 FIRST = [
     '<a id="fig-1-new"></a>\n*Fig. 1.new. A picture.*',
-    '[Fig. 1.1](#fig-1-1) and [Eq. 2.bound](02-second.ipynb#eq-2-bound) and [the new one](#fig-1-new).',
+    "[Fig. 1.1](#fig-1-1) and [Eq. 2.bound](02-second.ipynb#eq-2-bound) and [the new one](#fig-1-new).",
     '<a id="fig-1-1"></a>\n*Fig. 1.1. Another, see [Fig. 1.new](#fig-1-new).*',
 ]
 SECOND = [
-    '> $$ a = b . \\tag{2.bound} $$\n\n$$ c = d $$',
+    "> $$ a = b . \\tag{2.bound} $$\n\n$$ c = d $$",
     '<a id="eq-2-1"></a>\n$$ e = f \\tag{2.1} $$',
     '> <a id="ex-2-hard"></a>**Exercise 2.hard (Code). Hard.** See [Eq. 2.1](#eq-2-1) and [Fig. 1.1](#fig-1-1).',
 ]
