@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from io import BytesIO
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -11,7 +14,10 @@ import torch
 pytest.importorskip("seaborn", reason="comes with the course, not with the library")
 
 from matplotlib import pyplot as plt
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
+from notebooks.execute import execute
 from vaelib.course import plotting
 from vaelib.course.theme import text_colour
 
@@ -186,3 +192,16 @@ def test_text_in_any_colour_can_be_read(colour):
 def test_names_and_steps_in_words():
     assert plotting.readable("hair_length") == "Hair length"
     assert plotting.signed([-2, 0, 1.5], "σ") == ["−2σ", "0", "+1.5σ"]
+
+
+def test_a_notebook_shows_two_pixels_for_each_of_the_screen(tmp_path):
+    code = (
+        "from matplotlib import pyplot as plt\nfrom vaelib.course import plotting\nplotting.use_style()",
+        "fig, ax = plotting.figure(2)\nax.plot([1, 2], label='a line')\nplotting.label_lines(ax)\nplt.show()",
+    )
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in code])
+    execute(notebook, tmp_path)
+    (output,) = notebook.cells[1].outputs
+    assert Image.open(BytesIO(b64decode(output.data["image/png"]))).size == (1560, 400)
+    assert output.metadata["image/png"] == {"width": 780, "height": 200}
+    assert notebook.cells[0].outputs == []

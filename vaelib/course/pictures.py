@@ -20,7 +20,7 @@ from torch import Tensor
 from ..support import images as sheets
 from .theme import DPI, SMALL, TEXT, WIDTH
 
-GAP = 2  # pixels between images
+GAP, GRID_GAP = 2, 12  # pixels between images, and between grids
 PIXELS = round(WIDTH * DPI)  # the width of a stored figure
 CELL = 2 * 96  # the least width of an image that can be looked at: 96 pixels of the screen
 LINE = 0.23  # inches of a line of text
@@ -60,9 +60,8 @@ def image_rows(
 def image_grids(grids: Mapping[str, Tensor], columns: int, title: str = "", pixels: bool = False) -> Figure:
     """Grids of images, each (n, 3, H, W) in [0, 1] under its name, as many side by side as leave the images large."""
     across = min(len(grids), max(1, PIXELS // (CELL * columns)))
-    space = PIXELS // across - 2 * round(MARGIN * DPI)
-    width = next(iter(grids.values())).shape[-1]
-    scale = max(1, (space // columns - GAP) // width)
+    space = (PIXELS - (across - 1) * GRID_GAP) // across
+    scale = _scale(space, columns, next(iter(grids.values())).shape[-1])
     pictures = [_sheet(images, columns, scale, pixels) for images in grids.values()]
     tops = [max(p.shape[0] for p in pictures[i : i + across]) for i in range(0, len(pictures), across)]
     above = LINE + MARGIN if any(grids) else 0  # a grid may have no name
@@ -72,7 +71,7 @@ def image_grids(grids: Mapping[str, Tensor], columns: int, title: str = "", pixe
         line, place = divmod(i, across)
         top = head + above * (line + 1) + sum(tops[:line]) / DPI
         shape = (picture.shape[0] / picture.shape[1] * columns, columns)
-        ax = _place(fig, picture, place * (PIXELS // across), top, shape)
+        ax = _place(fig, picture, place * (space + GRID_GAP), top, shape)
         ax.set_title(name, fontsize=TEXT + 1, fontweight="normal", pad=72 * MARGIN)
     if title:
         _title(fig, title)
@@ -97,9 +96,15 @@ def _fitting(labels: Sequence[str], columns: int, width: int, largest: float) ->
     most = round(largest * DPI / 100) // width
     scales = {}
     for size in (SMALL, TEXT):
-        space = PIXELS - round((_inches(labels, size) + 1.5 * MARGIN) * DPI)
-        scales[size] = max(1, min(most, (space // columns - GAP) // width))
+        words = _inches(labels, size)
+        space = PIXELS - round((words + 1.5 * MARGIN) * DPI) if words else PIXELS
+        scales[size] = max(1, min(most, _scale(space, columns, width)))
     return (TEXT if scales[TEXT] == scales[SMALL] else SMALL), scales[SMALL]
+
+
+def _scale(space: int, columns: int, width: int) -> int:
+    """By how much images of this width are enlarged, in a space for so many columns."""
+    return max(1, ((space + GAP) // columns - GAP) // width)
 
 
 def _inches(labels: Iterable[str], size: float) -> float:
@@ -113,7 +118,7 @@ def _lines(labels: Sequence[str]) -> int:
 
 
 def _sheet(images: Tensor, columns: int, scale: int, pixels: bool) -> np.ndarray:
-    """The images, enlarged, in rows of `columns`: uint8 (rows (H s + GAP), columns (W s + GAP), 3)."""
+    """The images, enlarged, in rows of `columns`: uint8 (rows (H s + GAP), columns (W s + GAP), 3), no frame around."""
     large = sheets.enlarged(images, scale, smooth=not pixels)
     return np.asarray(sheets.grid(large, columns, padding=GAP))[GAP:, GAP:]
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -116,18 +117,23 @@ def _densities(ax: Axes, table: pd.DataFrame, palette: Mapping[str, ColorType], 
     edges = list(np.histogram_bin_edges(table["value"], bins))
     for label, colour in palette.items():
         data = table.loc[table["set"] == label, "value"]
-        look: dict[str, Any] = {"ax": ax, "color": colour, "label": label}
+        dashed = label == "prior"
+        look: dict[str, Any] = {"ax": ax, "color": colour, "label": label, "linewidth": 1.8}
+        look |= {"linestyle": "--" if dashed else "-"}
+        if kind == "ecdf":
+            sns.ecdfplot(data, **look)
+            continue
+        look |= {"fill": False} if dashed else {"fill": True, "alpha": 0.2}
         if kind == "hist":
-            sns.histplot(data, bins=edges, stat="density", element="step", alpha=0.2, linewidth=1.8, **look)
-        elif kind == "kde":
-            sns.kdeplot(data, fill=True, alpha=0.2, linewidth=1.8, cut=0, **look)
+            sns.histplot(data, bins=edges, stat="density", element="step", **look)
         else:
-            sns.ecdfplot(data, linewidth=1.8, **look)
+            sns.kdeplot(data, cut=0, **look)
     ax.set_ylabel("share of values below" if kind == "ecdf" else "density")
 
 
 def _boxen(ax: Axes, table: pd.DataFrame, palette: Mapping[str, ColorType]) -> None:
-    sns.boxenplot(table, x="value", y="set", hue="set", palette=dict(palette), flier_kws={"s": 6}, ax=ax)
+    shades = dict(palette) | ({"prior": "0.45"} if "prior" in palette else {})  # black would hide the median
+    sns.boxenplot(table, x="value", y="set", hue="set", palette=shades, flier_kws={"s": 6}, ax=ax)
     for row, label in enumerate(palette):
         spread = table.loc[table["set"] == label, "value"].std()
         ax.text(1.01, row, f"σ = {spread:.3g}", transform=ax.get_yaxis_transform(), va="center", fontsize=TEXT)
@@ -146,6 +152,7 @@ def heatmap(ax: Axes, table: pd.DataFrame, fmt: str = ".2f", centre: float | Non
     for text in ax.texts:
         text.set_text(text.get_text().replace("-", "−"))
     ax.set(xlabel="", ylabel="")
+    ax.grid(False)
     ax.tick_params(length=0)
     ax.tick_params("y", rotation=0)
 
@@ -172,12 +179,13 @@ def label_line(line: Line2D, text: str | None = None, at: float | None = None, a
 def label_lines(ax: Axes) -> None:
     """Write the label of each line of a panel behind its right end, in its colour; labels keep their distance."""
     lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-    if isinstance(ax.figure, Figure):
-        ax.figure.draw_without_rendering()  # the layout decides how high the panel is
-    points = 72 / ax.get_figure(root=True).dpi  # of a pixel
-    ends = [points * ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines]
-    for line, end, place in zip(lines, ends, spread(ends, LINE_HEIGHT * TEXT), strict=True):
-        label_line(line, above=place - end)
+    fig = ax.get_figure(root=True)
+    assert fig is not None
+    fig.draw_without_rendering()  # the layout decides how high the panel is
+    ends = np.array([np.asarray(line.get_xydata())[-1] for line in lines])
+    heights = (72 / fig.dpi * ax.transData.transform(ends)[:, 1]).tolist()  # in points
+    for line, height, place in zip(lines, heights, spread(heights, LINE_HEIGHT * TEXT), strict=True):
+        label_line(line, above=place - height)
 
 
 def spread(places: Sequence[float], distance: float) -> list[float]:
@@ -211,13 +219,13 @@ def legend_below(fig: Figure) -> None:
     """One legend for all panels, in a row under them, in place of those that were there."""
     for old in list(fig.legends):
         old.remove()
-    entries = {}
+    entries: dict[str, Artist] = {}
     for ax in fig.axes:
         handles, labels = ax.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
         if ax.legend_:
             ax.legend_.remove()
-    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5))
+    fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=min(len(entries), 5))
 
 
 def prior_rings(ax: Axes, radii: Sequence[float] = (1, 2, 3)) -> None:
