@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 import vaelib as package
 from tests.interruptions import interrupt_second
-from vaelib import cli, data, models, runs, training
+from vaelib import cli, data, metrics, models, runs, training
 from vaelib.data import celeba, faces
 from vaelib.runs.statistics import read_statistics
 from vaelib.support import images
@@ -323,7 +323,7 @@ def test_evaluate_prints_and_saves(trained, vaelib, monkeypatch, capsys, tmp_pat
     assert results["iwae_bound"] > results["elbo_on_the_same"]
     assert "memorisation" in results["not_computed"]  # the run was trained on other images
     for key in ("mse", "psnr", "bits_per_dim"):
-        assert f" {results[key]:.3g}\n" in printed
+        assert f" {metrics.Estimate(results[key], results[f'{key}_error'])}\n" in printed
 
 
 def test_evaluate_copes_with_few_images_of_the_runs_own(trained, vaelib, monkeypatch, capsys, tmp_path, data_root):

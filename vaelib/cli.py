@@ -227,7 +227,11 @@ def evaluate(
         bool, typer.Option("--inception", help="Compute the usual FID too, with torchmetrics; slow without a GPU.")
     ] = False,
 ) -> None:
-    """Evaluate a run on held-out images. Prints a table; for a run's folder, also writes its metrics.json."""
+    """Evaluate a run on held-out images. Prints a table; for a run's folder, also writes its metrics.json.
+
+    With the extra `evaluate` installed, distances are also measured in the features of a network trained on ImageNet,
+    which takes some minutes on a CPU.
+    """
     from . import runs
     from .runs import evaluation, report
 
