@@ -46,7 +46,7 @@ def test_right_answers_pass(check, answer, capsys) -> None:
     ("answer", "hint"),
     [
         (math.log2(100), "number of bits"),
-        (100, "how many faces"),
+        (100, "number of faces"),
         (0, "do not overlap"),
         (2, "to the base 10"),
         (55.4, "that is the mismatch"),
@@ -78,7 +78,7 @@ def test_aggregate_std_hints_at_the_mistake(function, hint, capsys) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(0.7, "look calm"), (1.0, "the nats prefer"), (1.4, "a little more variety"), (2.8, "even along the longest")],
+    [(0.7, "look calm"), (1.0, "the nats prefer"), (1.4, "A little more variety"), (2.8, "even along the longest")],
 )
 def test_best_temperature_hints_at_the_mistake(answer, hint, capsys) -> None:
     assert hint in first_line(chapter05.best_temperature, answer, capsys)

@@ -16,17 +16,17 @@ COOLEST, HOTTEST = 1.6, 2.5  # in this range the distance differs little
 
 @exercise
 def tiling_clouds(nats: float) -> str | None:
-    """The information, in nats, that z carries about which of 100 faces it came from, if their clouds are far apart."""
+    """The information in nats that z conveys about which of 100 faces it came from, if their clouds do not overlap."""
     mistakes = {
         math.log2(100): "that is the number of bits. In nats, take the natural logarithm.",
-        100.0: "that is how many faces there are. How many nats does it take to name one of them?",
-        0.0: "that is what clouds that all lie in one place tell. These do not overlap.",
+        100.0: "that is the number of faces. How many nats does it take to name one of them?",
+        0.0: "that is what clouds in one and the same place convey. These clouds do not overlap.",
         60 - math.log(100): "that is the mismatch, the rest of the 60 nats. The information is the other part.",
         math.log10(100): "that is the logarithm to the base 10. In nats, take the natural logarithm.",
     }
     if abs(nats - math.log(100)) < CLOSE:
         return None
-    otherwise = "where one cloud is and no other, q(z) is a hundredth of q(z | x). What is the mean of their log-ratio?"
+    otherwise = "within a cloud, q(z) is a hundredth of q(z | x). What is the average of the logarithm of their ratio?"
     return next((hint for value, hint in mistakes.items() if abs(nats - value) < CLOSE), otherwise)
 
 
@@ -42,16 +42,16 @@ def aggregate_std(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     variance, clouds = mu.var(0), logvar.exp().mean(0)
     mistakes = {
         "that is the variance: the exercise asks for its root.": expected.square(),
-        "that is the spread of the means alone: each cloud has a width of its own.": mu.std(0),
-        "that is the width of a typical cloud: the clouds also lie in different places.": clouds.sqrt(),
-        "standard deviations do not add up: variances do.": mu.std(0) + (0.5 * logvar).exp().mean(0),
+        "that is the spread of the means alone. Each cloud has a width of its own.": mu.std(0),
+        "that is the width of a typical cloud. The clouds also lie in different places.": clouds.sqrt(),
+        "standard deviations do not add up, variances do.": mu.std(0) + (0.5 * logvar).exp().mean(0),
         "you added a standard deviation to a variance: exp(0.5 * logvar) is σ, exp(logvar) is σ².": (
             variance + (0.5 * logvar).exp().mean(0)
         ).sqrt(),
         "logvar is the logarithm of the variance: take exp(logvar) before you average.": (
             variance + logvar.mean(0)
         ).sqrt(),
-        "the mean of the variances is asked for, not the square of the mean σ.": (
+        "the exercise asks for the mean of the variances, not for the square of the mean σ.": (
             variance + (0.5 * logvar).exp().mean(0).square()
         ).sqrt(),
         "average over the images first and take the root last.": (variance + logvar.exp()).sqrt().mean(0),
@@ -72,13 +72,13 @@ def _clouds(n: int) -> tuple[Tensor, Tensor]:
 def best_temperature(temperature: float) -> str | None:
     """The factor on the standard deviation of N(0, I) that brings its samples nearest to the test faces: about 2."""
     if temperature < 1:
-        return "such samples look calm because they are all alike. What does the distance say of a set without variety?"
+        return "such samples look calm because they are all alike. What does the distance say without variety?"
     if temperature == 1:
         return "that is what the nats prefer. Read off the smallest distance."
     if temperature < COOLEST:
-        return "warmer than N(0, I), that is right, and still a little more variety brings the samples nearer."
+        return "a temperature above 1 is right. A little more variety brings the samples still nearer."
     if temperature > HOTTEST:
-        return "so hot, the draws go too far out even along the longest directions: compare the distances once more."
+        return "at this temperature the draws go too far even along the longest directions. Compare the distances."
     return None
 
 
