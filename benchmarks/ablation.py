@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from vaelib import data, latent, metrics, training
 from vaelib.models import VAE, LatentModel
-from vaelib.runs import classifier, evaluation, experiments
+from vaelib.runs import classifier, evaluation, experiments, imagenet
+from vaelib.runs.features import Extractor, features_of
 from vaelib.runs.statistics import fit_statistics
 from vaelib.runs.train import training_metrics
 from vaelib.support import devices
@@ -105,7 +106,7 @@ VARIANTS = {
     "recipe": Variant(f"{RECIPE} as it is: a calibrated decoder, 128 latent dimensions, flips, batches of 128"),
     "fixed sigma": Variant("sigma² = 1/2 in place of the calibrated decoder: sum of squared errors + KL", SSE),
     "256 latent dimensions": Variant("twice as many latent dimensions", ("latent_dim=256",)),
-    "moving average 0.99": Variant("judged by a moving average of the weights over about 100 steps", ("ema=0.99",)),
+    "moving average 0.99": Variant("measured with a moving average of the weights over about 100 steps", ("ema=0.99",)),
     "residual blocks": Variant(
         "a residual block after each layer but that with the largest map", alter=with_residual_blocks
     ),
@@ -113,7 +114,7 @@ VARIANTS = {
     "no flips": Variant("images as they are", ("flip=false",)),
     "batches of 64": Variant("twice as many steps, each on half as many images", ("batch_size=64",)),
     "autoencoder": Variant("the same network as a plain autoencoder", ("model=AutoEncoder",)),
-    "moving average 0.999": Variant("the same over about 1,000 steps: for long trainings", ("ema=0.999",)),
+    "moving average 0.999": Variant("the same over about 1,000 steps: for long training runs", ("ema=0.999",)),
 }
 
 
@@ -193,25 +194,29 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
 
     mse and psnr are those of reconstructions. A VAE also gets nll and kl in nats per image, bits per dimension (all
     under a Gaussian of that `sigma`) and active units. Fréchet distances are those of equally many reconstructions,
-    samples of every prior and training images, in the features of the attribute classifier. `sharpened` has them after
-    sharpening.
+    samples of every prior and training images, in the features of the attribute classifier, with their errors; if the
+    extra `evaluate` is installed, `imagenet` has those in the features of a network trained on ImageNet. `sharpened`
+    has all of these after sharpening.
     """
     held_out = held_out.subset(evaluation.MOST_IMAGES)
     unlabelled = dataclasses.replace(train_set, attributes=None, attribute_names=[])  # no directions are needed
     statistics = fit_statistics(model, unlabelled, sigma, progress=False)
-    extractors = {"attributes": partial(classifier.features, classifier.load(device=model.device))}
+    extractors: dict[str, Extractor] = {
+        "attributes": partial(classifier.features, classifier.load(device=model.device))
+    }
+    if imagenet.installed():
+        extractors["imagenet"] = imagenet.load(model.device)
     decoded = evaluation.Decoded(
         model,
         statistics,
         extractors,
         x=data.all_images(held_out),
         x_hat=latent.reconstruct_all(model, held_out),
-        real=evaluation.features_of(extractors, evaluation.real_sets(train_set, held_out)),
+        real=features_of(extractors, evaluation.real_sets(train_set, held_out)),
         training=None,
         edits=None,
     )
-    plain, _ = decoded.metrics(lambda images: images)
-    sharpened, _ = decoded.metrics(statistics.sharpener)
+    plain, sharpened = decoded.measure(lambda images: images), decoded.measure(statistics.sharpener)
     results = evaluation.protocol(held_out) | {key: plain[key] for key in ("mse", "psnr")}
     if isinstance(model, VAE):
         results |= likelihood_metrics(model, held_out, sigma)
@@ -219,8 +224,12 @@ def quality(model: LatentModel, train_set: data.Dataset, held_out: data.Dataset,
 
 
 def distances(found: dict) -> dict:
-    """The Fréchet distances in the features of the classifier, and the best prior by these distances."""
-    return {"frechet": found["frechet"]["attributes"], "best_prior": found["best_prior"]}
+    """The distances in the features of the classifier, the best prior by them, and those of the ImageNet network."""
+    keys = [f"{key}{error}" for key in ("frechet", "kernel") for error in ("", "_error")]
+    results = {key: found[key]["attributes"] for key in keys} | {"best_prior": found["best_prior"]}
+    if "imagenet" in found["frechet"]:
+        results["imagenet"] = {key: found[key]["imagenet"] for key in keys}
+    return results
 
 
 def likelihood_metrics(model: VAE, held_out: data.Dataset, sigma: float) -> dict:

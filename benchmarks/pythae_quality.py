@@ -135,16 +135,13 @@ def best(quality: dict) -> float:
 
 
 def ratio(ours: dict, theirs: dict) -> dict:
-    """Our Fréchet distances over theirs, of reconstructions and of samples from the best prior of each.
-
-    Then our sharpened samples over their plain samples, which are what pythae generates, and over their sharpened
-    samples.
+    """Our Fréchet distances over theirs: of reconstructions, of samples from the best prior of each, and of the same
+    samples with both sides sharpened.
     """
     title, ours, theirs = evaluation.RECONSTRUCTIONS, ours["quality"], theirs["quality"]
     return {
         title: ours["frechet"][title] / theirs["frechet"][title],
         "samples, best prior": best(ours) / best(theirs),
-        "samples, ours sharpened": best(ours["sharpened"]) / best(theirs),
         "samples, both sharpened": best(ours["sharpened"]) / best(theirs["sharpened"]),
     }
 

@@ -2,11 +2,14 @@
 
     VAELIB_DATA=... python -m benchmarks.sharpening --epochs 5 --seed 1
 
-The script measures the images of the shipped models of CelebA, plain and sharpened, in the features of three networks,
-which the record calls judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained
-here from other random weights, and one that is not trained at all. Images with white noise, which makes no picture
-better, are measured as well. The noise costs the same squared error as sharpening. If noise also lowers the distances
-in the features of a network, then its result on sharpened images says little.
+The script measures the images of the shipped models of CelebA in the features of four networks, which the record calls
+judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained here from other random
+weights, one that is not trained at all, and EfficientNet-Lite0, which was trained on ImageNet by others and never saw
+CelebA. The images are plain, sharpened by the model's filter, sharpened by an unsharp mask (the baseline), and plain
+with white noise (the control). Noise makes no picture better, and this noise costs as much squared error as sharpening.
+If noise also lowers the distances in the features of a network, then its result on sharpened images says little.
+
+Needs the extra `evaluate`: pip install 'vaelib[evaluate]'
 """
 
 from __future__ import annotations
@@ -24,13 +27,15 @@ from torch import Tensor
 
 from release import train_classifier
 from vaelib import data, latent, metrics, runs
-from vaelib.runs import classifier, evaluation
-from vaelib.sharpening import Sharpener
+from vaelib.runs import classifier, evaluation, imagenet
+from vaelib.runs.features import Extractor, features_of
+from vaelib.sharpening import Sharpener, unsharp_mask
 from vaelib.support import devices
 from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write, require_folder_of
 
 RECORD = Path(__file__).parent / "recorded" / "sharpening.json"
+IMAGENET = "EfficientNet-Lite0"
 OTHER_CHANNELS = (24, 48, 96, 192, 384)  # of the classifier that is trained here
 MODELS = {"celeba64": "flow", "celeba64-common-recipe": "gmm"}  # and the prior that each is sampled from
 
@@ -51,65 +56,68 @@ def work(arguments: argparse.Namespace) -> None:
     """Train the other classifier, measure with all networks, write the record, print the distances."""
     require_folder_of(arguments.output)
     if arguments.epochs < 1:
-        raise UserError(f"epochs is {arguments.epochs}: the other judge needs at least 1 to learn anything.")
+        raise UserError(f"epochs is {arguments.epochs}: the other network needs at least 1 to learn anything.")
+    if not imagenet.installed():
+        raise UserError(f"{imagenet.MISSING}.")
     record = measure(arguments.epochs, arguments.seed)
     with atomic_write(arguments.output) as unfinished:
         unfinished.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for name, judge in record["judges"].items():
-        print(name, *(f"  {title}: {distance:.3g}" for title, distance in judge["distances"].items()), sep="\n")
+        found = {title: metrics.Estimate(value, judge["errors"][title]) for title, value in judge["distances"].items()}
+        print(name, *(f"  {title}: {distance}" for title, distance in found.items()), sep="\n")
 
 
 def measure(epochs: int, seed: int) -> dict:
-    """The record: Fréchet distances of every set of images to the held-out ones, for every network."""
+    """The record: Fréchet and kernel distances of every set of images to the held-out ones, for every network."""
     train, valid = (data.load("celeba", classifier.IMAGE_SIZE, split) for split in ("train", "valid"))
     held_out = valid.subset(evaluation.MOST_IMAGES)
     started = time.perf_counter()
     judges = judges_of(train, valid, epochs, seed)
-    extractors = {name: partial(classifier.features, network) for name, (network, _) in judges.items()}
-    features = evaluation.features_of(extractors, evaluation.real_sets(train, held_out))
+    extractors = {name: extract for name, (extract, _) in judges.items()}
+    features = features_of(extractors, evaluation.real_sets(train, held_out))
     noise = {}
     for name in MODELS:
         noise[name], images = generated(name, held_out, seed)
-        made = evaluation.features_of(extractors, images)
+        made = features_of(extractors, images)
         features = {judge: features[judge] | made[judge] for judge in judges}
     return {
         "protocol": evaluation.protocol(held_out),
         "seed": seed,
         "epochs": epochs,
         "noise": noise,
-        "judges": {
-            name: {"about": about, "distances": distances(features[name])} for name, (_, about) in judges.items()
-        },
+        "judges": {name: {"about": about} | distances(features[name]) for name, (_, about) in judges.items()},
         "seconds": time.perf_counter() - started,
         "hardware": devices.hardware(),
         "versions": {"torch": version("torch")},
     }
 
 
-def judges_of(
-    train: data.Dataset, valid: data.Dataset, epochs: int, seed: int
-) -> dict[str, tuple[classifier.AttributeNetwork, str]]:
-    """The networks by name, each with a description."""
+def judges_of(train: data.Dataset, valid: data.Dataset, epochs: int, seed: int) -> dict[str, tuple[Extractor, str]]:
+    """The networks by name, as functions from images to features, each with a description."""
     torch.manual_seed(seed)
     other = classifier.AttributeNetwork(train.attribute_names, OTHER_CHANNELS)
     history = train_classifier.fit(other, train, valid, epochs=epochs, seed=seed, progress=False)
     accuracy = history["valid_accuracy"].iloc[-1]
     untrained = classifier.AttributeNetwork(train.attribute_names).eval()
     return {
-        classifier.SHIPPED.name: (classifier.load(), "the network that `vaelib evaluate` asks"),
+        classifier.SHIPPED.name: (partial(classifier.features, classifier.load()), "the attribute classifier"),
         "another network": (
-            other.eval(),
+            partial(classifier.features, other.eval()),
             f"trained on the same labels from other random weights, channels {', '.join(map(str, OTHER_CHANNELS))}, "
             f"{epochs} epochs, which agrees with {100 * accuracy:.3g} % of the labels",
         ),
-        "an untrained network": (untrained, f"the layers of {classifier.SHIPPED.name} with random weights"),
+        "an untrained network": (
+            partial(classifier.features, untrained),
+            f"the layers of {classifier.SHIPPED.name} with random weights",
+        ),
+        IMAGENET: (imagenet.load(), "trained on ImageNet by others, without a face of CelebA"),
     }
 
 
 def generated(name: str, held_out: data.Dataset, seed: int) -> tuple[float, Iterator[tuple[str, Tensor]]]:
     """The standard deviation of the noise for a shipped model, and its sets of images by name.
 
-    The sets are reconstructions and samples, each as decoded, sharpened, and with noise.
+    The sets are reconstructions and samples, each as decoded, sharpened, after an unsharp mask, and with noise.
     """
     run, prior = runs.load(name), MODELS[name]
     x, x_hat = data.all_images(held_out), latent.reconstruct_all(run.model, held_out)
@@ -124,6 +132,7 @@ def generated(name: str, held_out: data.Dataset, seed: int) -> tuple[float, Iter
         for title, images in decoded.items():
             yield f"{name}: {title}", images
             yield f"{name}: {title}, sharpened", sharpener(images)
+            yield f"{name}: {title}, unsharp mask", unsharp_mask(images)
             yield f"{name}: {title}, noise at the same price", with_noise(images, strength, seed)
 
     return strength, variants()
@@ -141,14 +150,24 @@ def with_noise(images: Tensor, strength: float, seed: int) -> Tensor:
     return (images + strength * noise).clamp(0, 1)
 
 
-def distances(features: dict[str, Tensor]) -> dict[str, float]:
-    """The Fréchet distance of every set to the held-out images, by its name."""
-    held_out = features[evaluation.HELD_OUT]
-    return {
-        title: metrics.frechet_distance(seen, held_out)
-        for title, seen in features.items()
-        if title != evaluation.HELD_OUT
-    }
+def distances(features: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    """The distances of every set to the held-out images with their standard errors, by its name.
+
+    distances and errors are those of the Fréchet distance, kernel and kernel_errors those of the kernel distance.
+    Reconstructions are compared with other images than their own.
+    """
+    results: dict[str, dict[str, float]] = {"distances": {}, "errors": {}, "kernel": {}, "kernel_errors": {}}
+    for title, seen in features.items():
+        if title == evaluation.HELD_OUT:
+            continue
+        paired, real = evaluation.RECONSTRUCTIONS in title, features[evaluation.HELD_OUT]
+        results["distances"][title], results["errors"][title] = metrics.estimate(
+            metrics.frechet_distance, seen, real, paired=paired
+        )
+        results["kernel"][title], results["kernel_errors"][title] = metrics.estimate(
+            metrics.kernel_distance, seen, real, paired=paired
+        )
+    return results
 
 
 if __name__ == "__main__":

