@@ -1,8 +1,8 @@
 """Draw the two banners of the book: `python -m pages.banners` writes hero.png and photographs.png into book/_static.
 
 The first shows drawn faces. The second shows what a shipped model generates after training on photographs. Each face is
-decoded from a draw of the flow that was fitted to the model's codes, and is then sharpened. Below, three of the faces
-are moved along the directions of two attributes. No photograph is shown.
+decoded from a draw of the flow that was fitted to the model's codes, without any filter. Below, three of the faces are
+moved along the directions of two attributes. No photograph is shown.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def photographs() -> Image.Image:
         steps = STRENGTHS[:, None] * statistics.direction(attribute)  # (strengths, latent_dim)
         rows.append((z[list(EDITED), None] + steps).flatten(0, 1))
     with torch.no_grad():
-        decoded = statistics.sharpener(model.decode(torch.cat(rows)))
+        decoded = model.decode(torch.cat(rows))
     return images.grid(decoded, columns=COLUMNS, padding=1)
 
 

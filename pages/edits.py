@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pages import plots
-from pages.markdown import PICTURES, figure, in_words, number, percent, table
+from pages.markdown import PICTURES, figure, in_words, number, percent, percent_with_error, table, with_error
 from pages.models import protocol
 from pages.records import CLASSIFIER, RunRecord
 
@@ -26,18 +26,18 @@ def edits(runs: list[RunRecord], main: RunRecord | None, pictures: Path) -> list
     return [
         "## Edits",
         "An edit adds a multiple of an attribute's direction to the code of a face. It succeeds if the attribute "
-        "network, which had no part in training the model, then sees the attribute. Its leakage is the absolute change "
-        "in the probabilities of all other attributes, on average. "
+        "classifier, which had no part in training the model, then sees the attribute. Its leakage is the absolute "
+        "change in the probabilities of all other attributes, on average. "
         f"{{numref}}`fig-results-edits` shows `{main.name}`; {{numref}}`tab-results-edits` gives, for every model, the "
         f"edit that succeeds most often among those with a leakage under {plots.LEAKAGE:g}.",
         figure(
             "fig-results-edits",
             f"{PICTURES}/edits.png",
             f"Success and leakage against strength. {described(measured)}",
-            f"Edits of `{main.name}` on up to {faces} held-out faces without the attribute. The network agrees with "
-            f"these shares of the labels itself: {accuracies}. Dotted: leakage {plots.LEAKAGE:g}. {protocol([main])}. "
+            f"Edits of `{main.name}` on up to {faces} held-out faces without the attribute. The classifier's own "
+            f"accuracy on the labels: {accuracies}. Dotted: leakage {plots.LEAKAGE:g}. {protocol([main])}. "
             f"Repeat it: `vaelib evaluate {main.place}`; trained by `{main.command}` ({main.cost}).",
-            width=700,
+            width=780,
         ),
         edits_table(edited),
         *sharpened_edits([run for run in edited if run.sharpened and run.evaluation["sharpened"].get("edits")]),
@@ -66,7 +66,7 @@ def edits_table(runs: list[RunRecord]) -> str:
     ]
     caption = (
         f"Edits with a leakage under {plots.LEAKAGE:g}: of the strengths that were tried, the one that succeeds most "
-        f"often. {protocol(runs)}. Repeat a row: `vaelib evaluate NAME`."
+        f"often; ± one standard error over faces. {protocol(runs)}. Repeat a row: `vaelib evaluate NAME`."
     )
     header = ["model", "attribute", "what changes most beside it", "strength", "success", "leakage"]
     return table("tab-results-edits", caption, header, rows, words=3)
@@ -74,16 +74,17 @@ def edits_table(runs: list[RunRecord]) -> str:
 
 def best_edit(edit: dict) -> dict[str, str] | None:
     """The best edit that leaks little, and the attribute that it changes most otherwise; None if all leak more."""
-    of_strengths = zip(edit["success"], edit["leakage"], edit["strengths"], edit["most_changed"], strict=True)
-    allowed = [of_strength for of_strength in of_strengths if is_little(of_strength[1])]
+    allowed = [i for i, leakage in enumerate(edit["leakage"]) if is_little(leakage)]
     if not allowed:
         return None
-    success, leakage, strength, most = max(allowed, key=lambda of_strength: of_strength[0])
+    best = max(allowed, key=lambda i: edit["success"][i])
+    most, errors = edit["most_changed"][best], {key: edit.get(f"{key}_error") for key in ("success", "leakage")}
+    success, leakage = ((edit[key][best], of and of[best]) for key, of in errors.items())
     return {
         "most": f"{most['attribute']} ({number(most['change'])})",
-        "strength": f"{strength:g}",
-        "success": percent(success),
-        "leakage": number(leakage),
+        "strength": f"{edit['strengths'][best]:g}",
+        "success": percent_with_error(*success),
+        "leakage": with_error(*leakage),
     }
 
 
@@ -97,12 +98,12 @@ def sharpened_edits(runs: list[RunRecord]) -> list[str]:
         for run in runs
     ]
     caption = (
-        f"Edits once they are sharpened, of those with a leakage under {plots.LEAKAGE:g} the one that succeeds most "
+        f"Edits after sharpening, of those with a leakage under {plots.LEAKAGE:g} the one that succeeds most "
         "often: its success (strength, leakage); a dash where every strength leaks more. "
         f"{protocol(runs)}. Repeat a row: `vaelib evaluate NAME`."
     )
     return [
-        f"Edited faces can be sharpened, too ({{numref}}`tab-results-edits-sharpened`). {edits_finding(runs)}",
+        f"Edited faces can be sharpened too ({{numref}}`tab-results-edits-sharpened`). {edits_finding(runs)}",
         table("tab-results-edits-sharpened", caption, ["model", *attributes], rows),
     ]
 
@@ -160,11 +161,11 @@ def classifier(record: dict | None, pictures: Path) -> list[str]:
     best, worst = (pick(attributes, key=lambda name: attributes[name]["accuracy"]) for pick in (max, min))
     command = f"python -m release.train_classifier --epochs {training['epochs']} --seed {training['seed']}"
     return [
-        "## The network that judges",
-        f"The attribute network names CelebA's {len(attributes)} attributes; its last features are those of the "
-        f"Fréchet distances above. It agrees with {percent(measured['mean_accuracy'])} of the labels of "
-        f"{measured['images']:,} validation images, on average over the attributes; always giving the more frequent "
-        f"value would agree with {percent(measured['mean_majority'])}.{lost}",
+        "## The attribute classifier",
+        f"The attribute classifier predicts CelebA's {len(attributes)} attributes; its last features are those of the "
+        f"distances above. Its accuracy on the labels of {measured['images']:,} validation images is "
+        f"{percent(measured['mean_accuracy'])}, on average over the attributes. Always giving the more frequent value "
+        f"has an accuracy of {percent(measured['mean_majority'])}.{lost}",
         figure(
             "fig-results-attributes",
             f"{PICTURES}/attributes.png",
@@ -175,6 +176,6 @@ def classifier(record: dict | None, pictures: Path) -> list[str]:
             f"gains over the more frequent answer. Repeat it: `{command}`; {training['images']:,} training images, "
             f"{training['hardware']}, torch {training['versions']['torch']}, seed {training['seed']}, "
             f"{training['seconds'] / 60:.0f} min.",
-            width=700,
+            width=780,
         ),
     ]

@@ -10,6 +10,7 @@ import matplotlib
 import pandas as pd
 
 from vaelib.course import plotting
+from vaelib.metrics import Estimate
 from vaelib.support.files import atomic_write, make_folder
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -25,7 +26,7 @@ def write_page(blocks: Callable[[Path], list[str]], page: Path, pictures: Path) 
     plotting.use_style()
     make_folder(pictures)
     text = "\n\n".join(blocks(pictures)).replace("N(0, I)", "N(0,\u00a0I)") + "\n"
-    for path in pictures.glob("*.png"):
+    for path in pictures.glob("*.*"):
         if path.name not in text:
             path.unlink()
     with atomic_write(page) as partial:
@@ -44,6 +45,20 @@ def number(value: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share as a percentage, rounded as the share itself is on the model cards; nothing for None."""
     return "" if share is None else f"{100 * float(f'{share:.3g}'):.3g} %"
+
+
+def with_error(value: float | None, error: float | None, scale: float = 1) -> str:
+    """A value and its standard error, both times `scale`; the value alone if it has none; nothing for None."""
+    if value is None or error is None or math.isnan(error):
+        return number(value and value * scale)
+    return str(Estimate(value * scale, error * scale)).replace("-", "−").replace(" ", "\u00a0")
+
+
+def percent_with_error(share: float | None, error: float | None) -> str:
+    """A share and its standard error as percentages; the share alone if it has no error; nothing for None."""
+    if share is None or error is None:
+        return percent(share)
+    return f"{with_error(share, error, 100)}\u00a0%"
 
 
 def table(name: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:

@@ -1,19 +1,23 @@
-"""The sections of the results page that compare models: four ways to sample, tables, rate and distortion."""
+"""The sections of the results page that compare models: four ways to sample, and tables of all models of a dataset."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 from pages import plots
-from pages.markdown import PICTURES, figure, in_words, number, percent, table
-from pages.records import FROM_NORMAL, SAMPLES, RunRecord, priors_of
-from vaelib import losses
+from pages.markdown import PICTURES, figure, in_words, number, percent_with_error, table, with_error
+from pages.records import FROM_NORMAL, SAMPLES, RunRecord
+from pages.run_record import priors_of
 from vaelib.runs import evaluation
 
 PRIORS = {"normal": "N(0, I)", "gaussian": "Gaussian", "gmm": "mixture"}
-FEATURES = {"attributes": "the attribute network", "pixels": "the pixels", "inception": "Inception"}
+FEATURES = {
+    "attributes": "the attribute classifier",
+    "imagenet": "the ImageNet network",
+    "pixels": "the pixels",
+    "inception": "Inception",
+}
 DATASETS = {"celeba": "CelebA", "cifar10": "CIFAR-10", "faces": "the drawn faces", "objects": "the drawn objects"}
 SPLITS = {"train": "training", "valid": "validation"}
 BY_FAR, NEAR = 1.5, 0.15  # the least ratio that counts as "by far", the largest difference that counts as "near"
@@ -30,11 +34,14 @@ def protocol(runs: list[RunRecord]) -> str:
 
 
 def protocol_of(held_out: dict) -> str:
-    """The protocol of one evaluation: images, crop, number of samples, seed."""
+    """The protocol of one evaluation: images, crop, number of samples, seed, halves."""
+    halves = ""
+    if "compared" in held_out:
+        halves = f", {held_out['splits']} random halves of {held_out['compared']:,} each"
     return (
         f"{held_out['images']:,} {SPLITS[held_out['split']]} images of {DATASETS[held_out['dataset']]} at "
         f"{held_out['size']} × {held_out['size']} pixels (crop: {held_out['crop']}), {held_out['samples']:,} "
-        f"samples of each prior, seed {held_out['seed']}"
+        f"samples of each prior, seed {held_out['seed']}{halves}"
     )
 
 
@@ -54,21 +61,22 @@ def grouped(runs: list[RunRecord], describe: Callable[[dict], str]) -> str:
 def four_ways(ae: RunRecord | None, vae: RunRecord | None, pictures: Path) -> list[str]:
     """(AE, VAE) × (N(0, I), mixture), compared with the finding of Ghosh et al.; nothing unless both are recorded."""
     mixture = evaluation.samples_of("gmm")
-    names = [name for name in FEATURES if ae and vae and ae.distance(name, mixture) and vae.distance(name, mixture)]
+    shown = ae and vae and ae.compared and vae.compared
+    names = [name for name in FEATURES if shown and ae.distance(name, mixture) and vae.distance(name, mixture)]
     if not names:
         return []
     return [
         "## Four ways to sample",
         "An autoencoder and a VAE with the same layers, each sampled in two ways: by decoding draws from N(0, I), "
-        "and by decoding draws from a density that was fitted to its codes once it was trained. "
+        "and by decoding draws from a density that was fitted to its codes after training. "
         "{doc}`../notebooks/02-why-autoencoders-cannot-sample` explains what happens.",
         four_ways_figure(ae, vae, names[0], pictures),
         four_ways_table(ae, vae, names),
         "On CelebA, {cite:t}`ghosh2020` (Table 1) fit densities to an autoencoder's codes: its samples have an FID of "
-        "128 from a single Gaussian and of 45.1 from a mixture of ten, where the VAE's fall from 48.1 for N(0, I) to "
-        "45.5. A plain autoencoder samples as well as a VAE, if only its codes are drawn from a density that fits. "
-        f"{four_ways_finding(ae, vae, names)} (Their crop, network and features are others: compare the pattern, not "
-        "the numbers.)",
+        "128 from a single Gaussian and of 45.1 from a mixture of ten. The VAE's FID falls from 48.1 for N(0, I) to "
+        "45.5 for a mixture. A plain autoencoder samples as well as a VAE if its codes come from a density that fits. "
+        f"{four_ways_finding(ae, vae, names)} (Their crop, network and features differ from ours: compare the "
+        "pattern, not the numbers.)",
     ]
 
 
@@ -79,21 +87,21 @@ def four_ways_figure(ae: RunRecord, vae: RunRecord, features: str, pictures: Pat
         for prior, picture in (("N(0, I)", FROM_NORMAL), ("fitted prior", SAMPLES))
         for label, run in (("autoencoder", ae), ("VAE", vae))
     }
-    plots.save(plots.sample_rows(rows), pictures / "four-ways.png")
+    plots.save(plots.sample_rows(rows), pictures / "four-ways.webp")
     # The recorded pictures are from the best fitted prior, which may be a flow and not the mixture.
     fitted = [run.evaluation["best_prior"] for run in (ae, vae)]
     titles = map(evaluation.samples_of, ("normal", "normal", *fitted))
     distances = [number(run.distance(features, title)) for run, title in zip((ae, vae, ae, vae), titles, strict=True)]
     return figure(
         "fig-results-four-ways",
-        f"{PICTURES}/four-ways.png",
-        "Four rows of small pictures that an autoencoder and a VAE have painted: from N(0, I), at "
+        f"{PICTURES}/four-ways.webp",
+        "Four rows of small pictures that an autoencoder and a VAE have generated: from N(0, I), at "
         f"distances of {distances[0]} and {distances[1]}; from fitted priors, at {distances[2]} and {distances[3]}.",
         f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior fitted to their codes that came "
         f"nearest to held-out images ({' and '.join(map(prior_label, fitted))}). "
-        f"No one shown exists. `vaelib generate {ae.place} --prior normal --plain` draws more. Trained by "
+        f"No one shown exists. `vaelib generate {ae.place} --prior normal` draws more. Trained by "
         f"`{ae.command}` ({ae.cost}) and `{vae.command}` ({vae.cost}).",
-        width=593,
+        width=780,
     )
 
 
@@ -102,16 +110,20 @@ def four_ways_table(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
     columns = {prior_label(prior): evaluation.samples_of(prior) for prior in ("normal", "gmm")}
     columns |= {"reconstructions": evaluation.RECONSTRUCTIONS}
     rows = [
-        [f"{FEATURES[name]}: {label}", *(number(run.distance(name, title)) for title in columns.values())]
+        [
+            f"{FEATURES[name]}: {label}",
+            *(with_error(*run.estimate("frechet", name, title)) for title in columns.values()),
+        ]
         for name in names
         for label, run in (("autoencoder", ae), ("VAE", vae))
     ]
     caption = (
-        f"Fréchet distances to held-out images, smaller is better. {protocol([ae, vae])}. Extractors: "
+        f"Fréchet distances to held-out images, ± one standard error; smaller is better. Reconstructions are those of "
+        f"other held-out images. {protocol([ae, vae])}. Features: "
         f"{', '.join(ae.evaluation['features'][name] for name in names)}. Repeat it: `vaelib evaluate {ae.place}` and "
         f"`vaelib evaluate {vae.place}`."
     )
-    return table("tab-results-four-ways", caption, ["seen by", *columns], rows)
+    return table("tab-results-four-ways", caption, ["features of", *columns], rows)
 
 
 def four_ways_finding(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
@@ -156,9 +168,10 @@ def side_by_side(runs: list[RunRecord], dataset: str) -> list[str]:
     blocks = ["\n".join(map(about, runs))] if runs else []
     if measured:
         blocks += [coding_table(measured, dataset)]
-        names = dict.fromkeys(name for run in measured for name in run.evaluation["frechet"])
-        blocks += [distance_table(measured, dataset, name) for name in names]
-        blocks += [variety_table(measured, dataset)]
+    if compared := [run for run in measured if run.compared]:
+        names = [name for name in FEATURES if any(name in run.evaluation["frechet"] for run in compared)]
+        blocks += [distance_table(compared, dataset, name) for name in names]
+        blocks += [variety_table(compared, dataset)]
     return blocks
 
 
@@ -171,15 +184,20 @@ def about(run: RunRecord) -> str:
 def coding_table(runs: list[RunRecord], dataset: str) -> str:
     """Reconstruction error, and the terms of the bound."""
     keys = {"KL, nats": "kl", "ELBO, bits/dim": "bits_per_dim", "IWAE, bits/dim": "iwae_bits_per_dim"}
+
+    def cell(held_out: dict, key: str) -> str:
+        return with_error(held_out[key], held_out.get(f"{key}_error"))
+
     rows = []
     for run in runs:
         held_out = run.evaluation
         units = f"{held_out['active_units']}/{held_out['latent_dim']}" if run.is_vae else "–"
-        terms = [number(held_out[key]) if run.is_vae else "–" for key in keys.values()]
-        rows.append([f"`{run.name}`", number(held_out["psnr"]), number(held_out["mse"]), *terms, units])
+        terms = [cell(held_out, key) if run.is_vae else "–" for key in keys.values()]
+        rows.append([f"`{run.name}`", cell(held_out, "psnr"), cell(held_out, "mse"), *terms, units])
     caption = (
-        f"Reconstruction and likelihood on held-out images. {protocol(runs)}. An autoencoder has no likelihood; the "
-        "bounds are for pixels of 8 bits, under a Gaussian of each model's own σ. Repeat a row: `vaelib evaluate NAME`."
+        f"Reconstruction and likelihood on held-out images, ± one standard error over images. {protocol(runs)}. An "
+        "autoencoder has no likelihood. The bounds are for pixels of 8 bits, under a Gaussian of each model's own σ. "
+        "Repeat a row: `vaelib evaluate NAME`."
     )
     header = ["model", "PSNR, dB", "squared error", *keys, "active units"]
     return table(f"tab-results-{dataset}-coding", caption, header, rows)
@@ -190,20 +208,28 @@ def distance_table(runs: list[RunRecord], dataset: str, features: str) -> str:
     runs = [run for run in runs if features in run.evaluation["frechet"]]
     priors = list(dict.fromkeys(prior for run in runs for prior in priors_of(run.evaluation["frechet"][features])))
     titles = [evaluation.RECONSTRUCTIONS, *map(evaluation.samples_of, priors)]
-    rows = []
-    for run in runs:
-        best = run.distance(features, evaluation.samples_of(run.fitted(features)))
-        ratio = best / run.distance(features, evaluation.RECONSTRUCTIONS)
-        rows.append([f"`{run.name}`", *(number(run.distance(features, title)) for title in titles), number(ratio)])
-    real = grouped(runs, lambda held_out: number(held_out["frechet"][features][evaluation.TRAINING]))
+    rows = [
+        [f"`{run.name}`", *(with_error(*run.estimate("frechet", features, title)) for title in titles)] for run in runs
+    ]
     caption = (
-        f"Fréchet distances as seen by {FEATURES[features]}: of reconstructions and of samples from each "
-        f"prior to the held-out images. Training images are at {real}. Extractor: "
-        f"{grouped(runs, lambda held_out: held_out['features'][features])}. {protocol(runs)}. Last column: samples "
-        "from the best fitted prior over reconstructions. Repeat a row: `vaelib evaluate NAME`."
+        f"Fréchet distances to the held-out images in the features of {FEATURES[features]}, ± one standard error: of "
+        "reconstructions of other held-out images, and of samples from each prior. Training images are at "
+        f"{training_images(runs, features)}. Features: "
+        f"{grouped(runs, lambda held_out: held_out['features'][features])}. {protocol(runs)}. Repeat a row: `vaelib "
+        "evaluate NAME`."
     )
-    header = ["model", "reconstructions", *map(prior_label, priors), "best / rec."]
+    header = ["model", "reconstructions", *map(prior_label, priors)]
     return table(f"tab-results-{dataset}-{features}", caption, header, rows)
+
+
+def training_images(runs: list[RunRecord], features: str, metric: str = "frechet", scale: float = 1) -> str:
+    """The distance of training images, run by run where they differ."""
+
+    def describe(held_out: dict) -> str:
+        value, error = (held_out[key][features][evaluation.TRAINING] for key in (metric, f"{metric}_error"))
+        return with_error(value, error, scale)
+
+    return grouped(runs, describe)
 
 
 def variety_table(runs: list[RunRecord], dataset: str) -> str:
@@ -214,9 +240,9 @@ def variety_table(runs: list[RunRecord], dataset: str) -> str:
     best = grouped(runs, lambda held_out: prior_label(held_out["best_prior"]))
     real = grouped(runs, lambda held_out: " and ".join(variety_pair(held_out, evaluation.TRAINING)))
     caption = (
-        f"Precision and recall ({k}), and memorisation, of reconstructions (rec.) and of samples from the best prior "
-        f"({best}). Training images reach {real} in precision and recall. Extractor: {seen_by}. {protocol(runs)}. "
-        "Repeat a row: `vaelib evaluate NAME`."
+        f"Precision and recall ({k}), and memorisation, of reconstructions of other held-out images (rec.) and of "
+        f"samples from the best prior ({best}), ± one standard error. Training images reach {real} in precision and "
+        f"recall. Features: {seen_by}. {protocol(runs)}. Repeat a row: `vaelib evaluate NAME`."
     )
     header = ["model", "precision: rec.", "samples", "recall: rec.", "samples", "memorisation: rec.", "samples"]
     return table(f"tab-results-{dataset}-variety", caption, header, rows)
@@ -226,73 +252,16 @@ def variety_cells(held_out: dict) -> list[str]:
     """A row of `variety_table`, without the name."""
     titles = (evaluation.RECONSTRUCTIONS, evaluation.samples_of(held_out["best_prior"]))
     pairs = [variety_pair(held_out, title) for title in titles]
-    ratio = held_out.get("memorisation", {}).get("ratio", {})
-    ratios = [number(ratio.get(title)) for title in titles]
+    copies = held_out.get("memorisation", {})
+    ratios = [with_error(*(copies.get(key, {}).get(title) for key in ("ratio", "ratio_error"))) for title in titles]
     return [*(pair[i] for i in (0, 1) for pair in pairs), *ratios]
 
 
 def variety_pair(held_out: dict, title: str) -> tuple[str, str]:
     """Precision and recall of one set of images."""
     pairs = held_out["precision_recall"]
-    return percent(pairs["precision"].get(title)), percent(pairs["recall"].get(title))
-
-
-# Rate and distortion
-
-
-def rate_distortion(runs: list[RunRecord], pictures: Path) -> list[str]:
-    """KL against squared error over the sweep of beta; nothing unless two of its runs are recorded."""
-    size = min((run.experiment.size for run in runs), default=None)
-    measured = [run for run in runs if run.evaluation and run.experiment.size == size]
-    points = {with_beta(run): (run.evaluation["kl"], expected_error(run)) for run in measured if is_gaussian(run)}
-    sweep = [run for run in measured if isinstance(run.experiment.likelihood, losses.Gaussian)]
-    if len(sweep) < 2:
-        return []
-    ae = next((run.evaluation["mse"] for run in measured if not run.is_vae), None)
-    plots.save(plots.rate_distortion(points, [*map(with_beta, sweep)], ae), pictures / "rate-distortion.png")
-    return [
-        "## Rate and distortion",
-        "The KL is what a code may tell about its image, the squared error is what it fails to tell. One setting "
-        "trades the one for the other: β, which multiplies the KL where the other term is the sum of squared errors. "
-        "A Gaussian likelihood of standard deviation σ is such a loss with β = 2σ², so that a calibrated decoder, "
-        f"which learns σ, chooses its own β. {rate_finding(sweep)}",
-        figure(
-            "fig-results-rate-distortion",
-            f"{PICTURES}/rate-distortion.png",
-            "Squared error against KL, one marker for each model: "
-            + "; ".join(f"{name} at {number(kl)} nats and {number(mse)}" for name, (kl, mse) in points.items())
-            + ".",
-            "The rate–distortion curve of CelebA. The line joins the sweep of β. Squared errors are those that "
-            f"training minimises, of one draw from the posterior of each image. {protocol(measured)}. Repeat it: "
-            "`vaelib evaluate NAME`; commands, hardware, seeds and wall-clock of training are in the gallery.",
-            width=700,
-        ),
-    ]
-
-
-def is_gaussian(run: RunRecord) -> bool:
-    """Whether the run is a VAE whose loss is a multiple of squared errors + beta · KL."""
-    return run.is_vae and isinstance(run.experiment.likelihood, losses.Gaussian | losses.OptimalGaussian)
-
-
-def with_beta(run: RunRecord) -> str:
-    """A run by its name and the beta of the loss that its own is a multiple of: squared errors + beta · KL."""
-    likelihood = run.experiment.likelihood
-    sigma = likelihood.sigma if isinstance(likelihood, losses.Gaussian) else run.evaluation["sigma"]
-    return f"{run.name} (β = {2 * sigma**2 * run.experiment.beta:.2g})"
-
-
-def expected_error(run: RunRecord) -> float:
-    """The squared error per value of reconstructions from one draw of the posterior, which follows from the nll."""
-    sigma, values = run.evaluation["sigma"], 3 * run.experiment.size**2
-    return 2 * sigma**2 * (run.evaluation["nll"] / values - math.log(2 * math.pi * sigma**2) / 2)
-
-
-def rate_finding(sweep: list[RunRecord]) -> str:
-    """A sentence that says whether the error falls throughout the sweep as the KL grows."""
-    ordered = sorted(sweep, key=lambda run: run.evaluation["kl"])
-    errors = [expected_error(run) for run in ordered]
-    kls = f"from {number(ordered[0].evaluation['kl'])} to {number(ordered[-1].evaluation['kl'])} nats"
-    if errors != sorted(errors, reverse=True):
-        return f"In these records the error does not fall throughout as the KL grows {kls}."
-    return f"As the KL grows {kls}, the error falls from {number(errors[0])} to {number(errors[-1])}."
+    precision, recall = (
+        percent_with_error(pairs[key].get(title), pairs.get(f"{key}_error", {}).get(title))
+        for key in ("precision", "recall")
+    )
+    return precision, recall

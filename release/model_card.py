@@ -32,13 +32,13 @@ TEXT = """# {name}
 **Training.** {epochs} epochs in {seconds:.0f} s on {hardware}; seed {seed}, torch {torch}.{note} All settings are in
 `config.toml`, every epoch in `history.csv`. Repeat it: `vaelib train {name} --set epochs={epochs}`.
 
-**Figures.** {{evaluation}}
+**Metrics.** {{evaluation}}
 
-**Pictures.** Made by the model alone: `samples.webp` from the prior `{prior}`,{sharpened} `samples-normal.webp` from
-N(0, I), `reconstructions.webp` of held-out images, which are not shown, and `interpolations.webp` between
-them.{animation}
+**Pictures.** Made by the model alone, as decoded, without any filter: `samples.webp` from the prior `{prior}`,
+`samples-normal.webp` from N(0, I), `reconstructions.webp` of held-out images, which are not shown, and
+`interpolations.webp` between them.{sharpened}{animation}
 
-![samples from {prior}](samples.webp){sharpened_picture} ![samples from N(0, I)](samples-normal.webp)
+![samples from {prior}](samples.webp) ![samples from N(0, I)](samples-normal.webp)
 ![reconstructions](reconstructions.webp) ![interpolations](interpolations.webp)
 
 **Use.** Teaching and research on generative models. {ethics}
@@ -48,7 +48,8 @@ them.{animation}
 
 CLASSIFIER_TEXT = """# {name}
 
-Names CelebA's 40 attributes: the judge of edited faces, and the features of the distances that `vaelib evaluate` gives.
+Predicts CelebA's 40 attributes: it measures edits of faces, and its features are those of distances that `vaelib
+evaluate` computes.
 
 **Model.** Convolutions that halve the image ({channels} channels), the mean of each channel, one linear layer;
 its {features} inputs are the features. Images of {size} x {size} pixels, larger ones are resized to that. Weights in
@@ -59,13 +60,14 @@ float16 (`model.safetensors`), a file that cannot run code.
 **Training.** {epochs} epochs in {seconds:.0f} s on {hardware}; seed {seed}, torch {torch}. Every epoch in
 `history.csv`. Repeat it: `python -m release.train_classifier --epochs {epochs} --seed {seed}`.
 
-**Accuracy.** It agrees with {accuracy:.1f} % of the labels of the validation images, as a mean over the attributes;
-always giving the more frequent value would agree with {majority:.1f} %. Each attribute is in `metrics.json`.
+**Accuracy.** {accuracy:.1f} % on the labels of the validation images, on average over the attributes; always giving the
+more frequent value has an accuracy of {majority:.1f} %. Each attribute is in `metrics.json`.
 
 **Use.** Comparing models of faces in teaching and research. The labels say what annotators thought they saw in pictures
 of celebrities, who were never asked; most of these people are young, and rare attributes are learned worst. What the
 network says is no fact about a person, and it must not be used to judge, sort or identify anyone. Distances in its
-features hold beside each other, not beside published FIDs.
+features can be compared with each other, not with published FIDs. They say what this network looks at: it finds
+sharpened images nearer to photographs, where a network trained on ImageNet finds them farther.
 
 **Licence.** {licence}
 """
@@ -80,7 +82,7 @@ DATA = {
     "celeba": "{train} of the 162,770 images of CelebA's training partition (Liu et al. 2015), centre crop of 148 "
     "pixels resized to {size}; validated on {valid} of the 19,867 of its validation partition. The list is "
     "`benchmarks/recorded/celeba-sample.csv`. With all of CelebA, the same command trains on more images and is "
-    "measured on others: expect other figures.",
+    "measured on others: expect other numbers.",
     "cifar10": "{train} of CIFAR-10's training images (Krizhevsky 2009), from JPEG copies of them; validated on "
     "{valid} others.",
     "faces": "{train} faces of {size} pixels that vaelib draws itself; validated on {valid} others.",
@@ -161,8 +163,7 @@ def card(run: Run) -> str:
         licence=LICENCE[dataset],
         torch=training["versions"]["torch"],
         note=f" {training['note']}" if "note" in training else "",
-        sharpened=f" `{SHARPENED}` the same sharpened," if has_sharpened else "",
-        sharpened_picture=f" ![the same, sharpened]({SHARPENED})" if has_sharpened else "",
+        sharpened=f" `{SHARPENED}` has the samples after the sharpening filter." if has_sharpened else "",
         animation=animation(run),
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
@@ -193,7 +194,7 @@ def animation(run: Run) -> str:
     training = run.metrics["training"]
     if "animation" not in training:
         return f" `{ANIMATION}` shows the epochs."
-    too = " The codes and the walks are that run's, too." if "codes" in training else ""
+    too = " The codes and the interpolations are that run's, too." if "codes" in training else ""
     epochs = int(training["animation"].split()[0])
     other = "another, shorter run" if epochs < training["epochs"] else "another run"
     return f" `{ANIMATION}` shows the epochs of {other} of the same experiment, {training['animation']}.{too}"

@@ -14,7 +14,6 @@ from PIL import Image
 from pages import gallery
 from pages.markdown import BOOK
 from pages.records import Sources, read_sources
-from vaelib.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +87,12 @@ def test_a_command_makes_what_its_picture_shows() -> None:
     page = gallery.PAGE.read_text()
     for part in ("reconstructions", "samples-normal", "samples", "interpolations"):
         found = captions(page, part)
-        assert found and all(caption.endswith(" --plain`") for caption in found), part
-    found = captions(page, "samples-sharpened")
-    assert found and all("sharpened" in caption and "--plain" not in caption for caption in found)
+        assert found and all("`vaelib " in caption for caption in found), part
 
 
-def test_sharpened_samples_are_beside_the_plain_ones_if_they_are_recorded(sources: Sources, tmp_path: Path) -> None:
-    run = sources.run("celeba64")
-    assert [picture for picture, *_ in gallery.grids(run)][-2:] == ["samples.webp", "samples-sharpened.webp"]
-    *_, (_, _, plain), (_, what, sharp) = gallery.grids(run)
-    assert plain == f"{sharp} --plain" and what.endswith(", sharpened")
-    elsewhere = replace(run, run=Run(tmp_path / run.name))
-    assert "sharpened" not in str(gallery.grids(elsewhere))
+def test_the_gallery_shows_plain_pictures_alone() -> None:
+    page = gallery.PAGE.read_text()
+    assert "sharpen" not in page and "without any filter" in page
 
 
 def test_codes_and_interpolations_of_another_run_say_so(sources: Sources, tmp_path: Path) -> None:

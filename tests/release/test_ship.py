@@ -117,7 +117,8 @@ def test_the_card_is_written_from_the_records(run, tmp_path):
         "psnr, dB 23.5",
         "samples, gmm 5.5 4.5",
         "not computed: inception: not asked for",
-        "`samples.webp` from the prior `gaussian`, `samples-sharpened.webp` the same sharpened,",
+        "as decoded, without any filter: `samples.webp` from the prior `gaussian`,",
+        "`samples-sharpened.webp` has the samples after the sharpening filter.",
     ):
         assert part in card
     assert json.loads((tmp_path / "small" / "metrics.json").read_text())["training"]["note"] == "The abacus squeaked."
@@ -265,10 +266,8 @@ def test_a_record_whose_weights_are_gone_is_completed_by_another_run(run, tmp_pa
     assert names(record) == RECORD | {runs.CODES, pictures.ANIMATION}
     assert (record / pictures.SAMPLES).read_bytes() == before
     card = " ".join((record / "README.md").read_text().split())
-    assert (
-        "of another run of the same experiment, 1 epochs in 2 s on an abacus. The codes and the walks are that run's"
-        in card
-    )
+    assert "of another run of the same experiment, 1 epochs in 2 s on an abacus." in card
+    assert "The codes and the interpolations are that run's, too." in card
 
 
 def test_a_record_is_completed_only_where_it_is_and_by_a_run_of_its_settings(run, tmp_path, monkeypatch, capsys):

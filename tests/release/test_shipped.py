@@ -66,7 +66,7 @@ def test_shipped_codes_are_those_of_the_validation_images(name: str):
 @pytest.mark.parametrize("folder", RECORDS, ids=lambda folder: folder.name)
 def test_a_shipped_folder_has_its_card_and_its_record(folder: Path):
     card = (folder / "README.md").read_text()
-    for part in ("Model.", "Data.", "Training.", "Figures.", "Pictures.", "Use.", "Licence."):
+    for part in ("Model.", "Data.", "Training.", "Metrics.", "Pictures.", "Use.", "Licence."):
         assert f"**{part}**" in card
     for picture in re.findall(r"!\[[^]]*\]\((\S+)\)", card):
         assert (folder / picture).is_file()

@@ -1,0 +1,95 @@
+"""The part of the results page about several networks that compare the same images, with white noise as a control."""
+
+from __future__ import annotations
+
+import shlex
+
+from pages.markdown import number, table, with_error
+from pages.models import protocol_of
+from vaelib.runs import evaluation
+
+JUDGES = "tab-results-judges"
+SHARPENED, MASK, NOISE = "sharpened", "unsharp mask", "noise"  # the ends of the names of sets, after a comma
+
+
+def judges(record: dict | None) -> list[str]:
+    """The Fréchet distances of the same sets of images in the features of several networks."""
+    if not record or not record["judges"]:
+        return []
+    seen_by = {name: judge["distances"] for name, judge in record["judges"].items()}
+    items = [f"- *{name}*, {judge['about']}: {changes(seen_by[name])}." for name, judge in record["judges"].items()]
+    return [
+        "### More networks, and noise as a control",
+        f"{noise_finding(seen_by)} {{numref}}`{JUDGES}` has the same images in the features of several networks:",
+        "\n".join(items),
+        judges_table(record, seen_by),
+    ]
+
+
+def noise_finding(seen_by: dict[str, dict[str, float]]) -> str:
+    """Why one network is not enough: the effect of white noise on its distance, for the first set with noise."""
+    name, distances = next(iter(seen_by.items()))
+    found = treated(distances, NOISE)
+    if not found:
+        return "One network is not enough."
+    (title, noise), *_ = found.items()
+    amount = noise.rpartition(", ")[2]
+    before, after = distances[title], distances[noise]
+    moved = f"with {amount} the distance of *{title}* goes from {number(before)} to {number(after)}"
+    if after >= before:
+        return f"White noise raises the distance in the features of *{name}*: {moved}. One network may still err."
+    return (
+        f"White noise makes no picture better, and yet it lowers the distance in the features of *{name}*: {moved}. So "
+        "one network is not enough."
+    )
+
+
+def treated(distances: dict[str, float], treatment: str) -> dict[str, str]:
+    """The name of each set that was also measured after a treatment, and the name of the treated set."""
+    return {title: other for other in distances if (title := without(other, treatment)) in distances}
+
+
+def without(title: str, treatment: str) -> str | None:
+    """The name of the set before that treatment; None if the set of this title was not treated."""
+    start, comma, end = title.rpartition(", ")
+    return start if comma and end.startswith(treatment) else None
+
+
+def changes(distances: dict[str, float]) -> str:
+    """How many sets come nearer by each treatment."""
+    parts = []
+    for treatment, words in ((SHARPENED, "sharpened"), (MASK, "after an unsharp mask"), (NOISE, "with noise")):
+        if found := treated(distances, treatment):
+            nearer = sum(distances[other] < distances[title] for title, other in found.items())
+            parts.append(f"{nearer} of {len(found)} sets are nearer {words}")
+    return ", ".join(parts)
+
+
+def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
+    """A row for each set of images, a column for each network."""
+    titles = dict.fromkeys(title for distances in seen_by.values() for title in distances)
+    rows = [[title, *(in_units(judge, title) for judge in record["judges"].values())] for title in titles]
+    units = ", ".join(f"{distances[evaluation.TRAINING]:.2g}" for distances in seen_by.values())
+    strengths = ", ".join(f"{name} {number(strength)}" for name, strength in record["noise"].items())
+    caption = (
+        f"Fréchet distances to held-out images in the last features of each network, ± one standard error; smaller is "
+        f"nearer. Each column is in units of the distance of {evaluation.TRAINING}: {units}. Reconstructions are those "
+        "of other held-out images; samples are from the prior that is named. The unsharp mask has strength 1 and σ 0.7 "
+        "pixels. White noise costs as much squared error of reconstructions as sharpening does. Its standard "
+        f"deviation: {strengths}. {protocol_of(record['protocol'])}. {record['hardware']}, torch "
+        f"{record['versions']['torch']}, seed {record['seed']}, {number(record['seconds'] / 60)} min. Repeat it: "
+        f"`{judges_command(record)}`."
+    )
+    return table(JUDGES, caption, ["", *seen_by], rows)
+
+
+def in_units(judge: dict, title: str) -> str:
+    """A distance and its error, in units of the distance of training images."""
+    return with_error(judge["distances"][title], judge["errors"][title], 1 / judge["distances"][evaluation.TRAINING])
+
+
+def judges_command(record: dict) -> str:
+    """The command that repeats the measurement."""
+    options = {"--epochs": record.get("epochs"), "--seed": record["seed"]}
+    words = [word for option, value in options.items() if value is not None for word in (option, str(value))]
+    return shlex.join(["python", "-m", "benchmarks.sharpening", *words])
