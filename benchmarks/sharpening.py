@@ -9,7 +9,7 @@ CelebA. The images are plain, sharpened by the model's filter, sharpened by an u
 with white noise (the control). Noise makes no picture better, and this noise costs as much squared error as sharpening.
 If noise also lowers the distances in the features of a network, then its result on sharpened images says little.
 
-Needs the extra `evaluate`: pip install 'vaelib[evaluate]'
+Needs the extra `evaluate`: pip install '.[evaluate]'
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_without_the_extra_nothing_is_trained(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sharpening, "measure", None)  # a call would fail
     with pytest.raises(SystemExit):
         sharpening.main()
-    assert "pip install 'vaelib[evaluate]'" in capsys.readouterr().err
+    assert "pip install efficientnet-lite-pytorch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

