@@ -185,11 +185,12 @@ def texts_of(cell: NotebookNode) -> Iterator[str]:
 
 @cache
 def recorded(source: str) -> frozenset[float]:
-    """The numbers that another chapter prints, or that a file of the project contains."""
+    """The numbers that another chapter prints, or that a file of the project contains; none if there is no such file."""
     chapter = FOLDER / f"{source}.ipynb"
     if chapter.is_file():
         return frozenset().union(*(part.printed for part in sections_of(nbformat.read(chapter, as_version=4))))
-    return frozenset(in_outputs((ROOT / source).read_text(encoding="utf-8")))
+    record = ROOT / source
+    return frozenset(in_outputs(record.read_text(encoding="utf-8"))) if record.is_file() else frozenset()
 
 
 if __name__ == "__main__":

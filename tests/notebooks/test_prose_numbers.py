@@ -191,6 +191,7 @@ def test_arithmetic_and_records_are_compared():
     record = "vaelib/shipped/celeba64/metrics.json"
     assert unsupported("22,000 images", "", [Fact("one", "22,000", source=record)]) == []
     assert unsupported("23,000 images", "", [Fact("one", "23,000", source=record)]) == ["23,000"]
+    assert unsupported("22,000 images", "", [Fact("one", "22,000", source="vaelib/gone.json")]) == ["22,000"]
 
 
 @pytest.mark.parametrize(
