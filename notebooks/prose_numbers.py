@@ -185,7 +185,7 @@ def texts_of(cell: NotebookNode) -> Iterator[str]:
 
 @cache
 def recorded(source: str) -> frozenset[float]:
-    """The numbers that another chapter prints, or that a file of the project contains; none if there is no such file."""
+    """The numbers that another chapter prints, or that a file of the project contains; none if there is no file."""
     chapter = FOLDER / f"{source}.ipynb"
     if chapter.is_file():
         return frozenset().union(*(part.printed for part in sections_of(nbformat.read(chapter, as_version=4))))
