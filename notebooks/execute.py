@@ -1,6 +1,6 @@
-"""Execute the chapters in reading order, in place: `make notebooks`.
+"""Execute the notebooks in reading order, in place: `make notebooks`.
 
-    python -m notebooks.execute                        all chapters
+    python -m notebooks.execute                        all chapters, and the page Further
     python -m notebooks.execute notebooks/02-*.ipynb   one of them
     python -m notebooks.execute --seed 2               check the claims on another seed, write nothing
 
@@ -26,6 +26,7 @@ from notebooks.storage import store_lighter
 from vaelib.support.files import atomic_write
 
 CHAPTERS = sorted(Path(__file__).parent.glob("[0-9]*.ipynb"))
+NOTEBOOKS = [*CHAPTERS, Path(__file__).parent / "further.ipynb"]
 # What a kernel reports, without the version of Python (`make lab` keeps the kernel from reporting that): JupyterLab
 # would write anything else into a chapter as soon as it is opened.
 METADATA = {
@@ -53,12 +54,12 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Execute chapters in place, or with another seed without writing.")
-    parser.add_argument("chapters", nargs="*", type=Path, default=CHAPTERS, help="notebooks (default: all, in order)")
+    parser.add_argument("chapters", nargs="*", type=Path, default=NOTEBOOKS, help="notebooks (default: all, in order)")
     parser.add_argument("--seed", type=int, help="use this seed instead of 0, and write nothing")
     arguments = parser.parse_args()
     for path in arguments.chapters:
         if not path.is_file():
-            parser.error(f"there is no notebook {path}: the chapters are {', '.join(p.name for p in CHAPTERS)}")
+            parser.error(f"there is no notebook {path}: the chapters are {', '.join(p.name for p in NOTEBOOKS)}")
     return arguments
 
 

@@ -1,4 +1,7 @@
-"""The form of the chapters, on which readers, the book and `pytest --nbval` rely. Nothing is executed."""
+"""The form of the notebooks, on which readers, the book and `pytest --nbval` rely. Nothing is executed.
+
+The numbered chapters also have exercises, a quiz, claims and a measured time. The page *Further* has none of these.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ import pytest
 import yaml
 from nbformat import NotebookNode
 
+from notebooks.execute import CHAPTERS, NOTEBOOKS
 from notebooks.measure import RECORD, SEEDS
 
 ROOT = Path(__file__).parents[2]
-CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_LINES = 15
 MAX_LINES_WITH_CLASS = 25
 MAX_WORDS = 120
@@ -35,9 +38,15 @@ SOLUTION = "<details>\n<summary>Solution</summary>"
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif"}
 
 
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def page(request: pytest.FixtureRequest) -> NotebookNode:
+    """Each notebook as it is stored."""
+    return read(request.param)
+
+
 @pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
 def chapter(request: pytest.FixtureRequest) -> NotebookNode:
-    """Each chapter as it is stored."""
+    """Each numbered chapter as it is stored."""
     return read(request.param)
 
 
@@ -73,31 +82,35 @@ def files_in_table_of_contents() -> list[str]:
     return [chapter["file"] for part in parts for chapter in part["chapters"]]
 
 
-def test_book_lists_the_chapters_in_reading_order() -> None:
+def test_every_notebook_is_executed_and_checked() -> None:
+    assert sorted(NOTEBOOKS) == sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_book_lists_the_notebooks_in_reading_order() -> None:
     listed = [name for name in files_in_table_of_contents() if name.startswith("notebooks/")]
-    assert listed == [f"notebooks/{path.stem}" for path in CHAPTERS]
+    assert listed == [f"notebooks/{path.stem}" for path in NOTEBOOKS]
 
 
-def test_executed_once_from_top_to_bottom(chapter: NotebookNode) -> None:
-    counts = [cell.execution_count for cell in code_cells(chapter)]
+def test_executed_once_from_top_to_bottom(page: NotebookNode) -> None:
+    counts = [cell.execution_count for cell in code_cells(page)]
     assert counts == list(range(1, len(counts) + 1)), "run `make notebooks`"
 
 
-def test_stores_neither_error_nor_stderr(chapter: NotebookNode) -> None:
-    for cell in code_cells(chapter):
+def test_stores_neither_error_nor_stderr(page: NotebookNode) -> None:
+    for cell in code_cells(page):
         meant = "raises-exception" in cell.metadata.get("tags", [])
         for output in cell.outputs:
             assert meant or output.output_type != "error", cell.source
             assert output.get("name") != "stderr", output.text
 
 
-def test_no_cell_ends_in_a_semicolon(chapter: NotebookNode) -> None:
+def test_no_cell_ends_in_a_semicolon(page: NotebookNode) -> None:
     """nbval executes such a cell as if it had no semicolon, and then finds an output that is not stored."""
-    assert [cell.source for cell in code_cells(chapter) if cell.source.rstrip().endswith(";")] == []
+    assert [cell.source for cell in code_cells(page) if cell.source.rstrip().endswith(";")] == []
 
 
-def test_cells_are_short(chapter: NotebookNode) -> None:
-    for cell in code_cells(chapter):
+def test_cells_are_short(page: NotebookNode) -> None:
+    for cell in code_cells(page):
         has_class = re.search(r"^class ", cell.source, re.MULTILINE)
         limit = MAX_LINES_WITH_CLASS if has_class else MAX_LINES
         assert len(cell.source.splitlines()) <= limit, cell.source
@@ -113,16 +126,16 @@ def words(passage: str) -> int:
     """The words of sentences, without formulas, tables and HTML. A citation counts as one, and so does Fig. 4.2."""
     sentences = LINK_TARGET.sub("]", REFERENCE.sub("reference", DISPLAY_MATH.sub("", passage)))
     lines = [line.lstrip("> ") for line in sentences.splitlines()]
-    return sum(len(line.split()) for line in lines if not line.startswith(("|", "<")))
+    return sum(len(line.split()) for line in lines if not line.startswith(("|", "<", "![", "*Fig. ")))
 
 
-def test_prose_comes_in_short_passages(chapter: NotebookNode) -> None:
-    for passage in passages(chapter):
+def test_prose_comes_in_short_passages(page: NotebookNode) -> None:
+    for passage in passages(page):
         assert words(passage) <= MAX_WORDS, passage
 
 
-def test_pictures_have_alt_text_caption_and_name(chapter: NotebookNode) -> None:
-    for cell, below in pairwise([*chapter.cells, None]):
+def test_pictures_have_alt_text_caption_and_name(page: NotebookNode) -> None:
+    for cell, below in pairwise([*page.cells, None]):
         if cell.cell_type == "code" and shows_picture(cell):
             assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt"), cell.source
             assert below is not None, cell.source
@@ -130,43 +143,43 @@ def test_pictures_have_alt_text_caption_and_name(chapter: NotebookNode) -> None:
             assert CAPTION.match(below.source), f"the caption stands in the cell below: {cell.source}"
 
 
-def test_has_one_title_in_its_first_cell(chapter: NotebookNode) -> None:
-    outside_fences = re.sub(r"^(`{3,}).*?^\1", "", prose(chapter), flags=re.MULTILINE | re.DOTALL)
+def test_has_one_title_in_its_first_cell(page: NotebookNode) -> None:
+    outside_fences = re.sub(r"^(`{3,}).*?^\1", "", prose(page), flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^# ", outside_fences, re.MULTILINE)) == 1
-    assert chapter.cells[0].source.startswith("# ")
+    assert page.cells[0].source.startswith("# ")
 
 
-def test_citations_are_in_the_bibliography(chapter: NotebookNode) -> None:
+def test_citations_are_in_the_bibliography(page: NotebookNode) -> None:
     known = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.MULTILINE))
-    cited = set(CITATION.findall(prose(chapter)))
+    cited = set(CITATION.findall(prose(page)))
     assert cited, "a chapter names its sources"
     assert cited - known == set()
 
 
-def test_cell_ids_exist_and_are_unique(chapter: NotebookNode) -> None:
-    ids = [cell.get("id") for cell in chapter.cells]
+def test_cell_ids_exist_and_are_unique(page: NotebookNode) -> None:
+    ids = [cell.get("id") for cell in page.cells]
     assert all(ids)
     assert len(set(ids)) == len(ids)
 
 
-def test_names_no_path_of_one_machine(chapter: NotebookNode) -> None:
-    outputs = [output for cell in code_cells(chapter) for output in cell.outputs]
+def test_names_no_path_of_one_machine(page: NotebookNode) -> None:
+    outputs = [output for cell in code_cells(page) for output in cell.outputs]
     texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
-    found = [ABSOLUTE_PATH.search(text) for text in [*texts, *(cell.source for cell in chapter.cells)]]
+    found = [ABSOLUTE_PATH.search(text) for text in [*texts, *(cell.source for cell in page.cells)]]
     assert [match.string for match in found if match] == []
 
 
-def test_stores_nothing_that_another_run_would_change(chapter: NotebookNode) -> None:
-    assert set(chapter.metadata) == {"kernelspec", "language_info"}
-    assert chapter.metadata.kernelspec.name == "python3"
-    assert "version" not in chapter.metadata.language_info
-    for cell in code_cells(chapter):
+def test_stores_nothing_that_another_run_would_change(page: NotebookNode) -> None:
+    assert set(page.metadata) == {"kernelspec", "language_info"}
+    assert page.metadata.kernelspec.name == "python3"
+    assert "version" not in page.metadata.language_info
+    for cell in code_cells(page):
         assert "execution" not in cell.metadata
         assert "application/vnd.jupyter.widget-view+json" not in mime_types(cell)
 
 
-def test_sets_its_seed_where_the_script_can_replace_it(chapter: NotebookNode) -> None:
-    assert any(re.search(r"^SEED = 0$", cell.source, re.MULTILINE) for cell in code_cells(chapter))
+def test_sets_its_seed_where_the_script_can_replace_it(page: NotebookNode) -> None:
+    assert any(re.search(r"^SEED = 0$", cell.source, re.MULTILINE) for cell in code_cells(page))
 
 
 def test_has_exercises_to_predict_to_code_and_to_explore(chapter: NotebookNode) -> None:
@@ -217,14 +230,14 @@ def test_the_right_answers_are_not_all_in_one_place(chapter: NotebookNode) -> No
 
 
 def test_every_figure_is_referred_to() -> None:
-    notebooks = [read(path) for path in CHAPTERS]
+    notebooks = [read(path) for path in NOTEBOOKS]
     names = {name for notebook in notebooks for name, _ in figures(notebook)}
     assert names - set(re.findall(r"\]\([^)\s]*#(fig-[\w-]+)\)", "\n".join(map(prose, notebooks)))) == set()
 
 
-def test_claims_are_marked(chapter: NotebookNode) -> None:
+def test_claims_are_marked(page: NotebookNode) -> None:
     """The book folds the cells that carry the tag."""
-    stating = [cell for cell in code_cells(chapter) if re.search(r"^✓ (?!Correct)", printed(cell), re.MULTILINE)]
+    stating = [cell for cell in code_cells(page) if re.search(r"^✓ (?!Correct)", printed(cell), re.MULTILINE)]
     assert [cell.source for cell in stating if "claims" not in cell.metadata.get("tags", [])] == []
 
 
