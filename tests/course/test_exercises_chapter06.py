@@ -82,8 +82,8 @@ def test_bits_hints_at_the_mistake(function, hint, capsys) -> None:
         (slope() * 255, "between 0 and 1"),
         (slope() - 0.5, "between 0 and 1"),
         (torch.full((3, 32, 32), math.nan), "between 0 and 1"),
-        (torch.tensor([0.4, 0.5, 0.6]).reshape(3, 1, 1).expand(3, 32, 32), "one colour"),
-        (torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)), "cannot paint such detail"),
+        (torch.tensor([0.4, 0.5, 0.6]).reshape(3, 1, 1).expand(3, 32, 32), "a single colour"),
+        (torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)), "cannot generate such detail"),
         (slope() + 0.1 * (torch.arange(32) % 2), "smoother"),
     ],
 )

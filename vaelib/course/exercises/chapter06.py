@@ -22,7 +22,7 @@ def faded(answer: float) -> str | None:
     hints = {
         1.0: "the weights of the two pictures add up to 1, but the energy goes with their squares.",
         0.5: "that is what is left in the middle, at t = 1/2.",
-        0.5625: "that is the first picture's part. The second one has some energy, too.",
+        0.5625: "that is the part of the first picture. The second one has some energy, too.",
         0.75: "the first picture has the weight 3/4. What is the energy of 3/4 of a picture?",
         math.sqrt(0.625): "that is the length of the gradient. The energy is its square.",
         0.375: "that is what is lost.",
@@ -49,7 +49,7 @@ def bits(function: Callable[[float, int], float]) -> str | None:
         8 - log_density / dimensions * math.log(2): "a nat is 1 / log 2 bits, more than one.",
         8 - log_density / math.log(2): "per dimension: divide the bits of the image by the number of its dimensions.",
         8 - 3 * saved: "the three colours of a pixel are three dimensions.",
-        1 - saved / 8: "the 8 is added, since each dimension costs 8 bits before anything is known.",
+        1 - saved / 8: "the 8 is added, because each dimension costs 8 bits before anything is known.",
     }
     if abs(answer - (8 - saved)) < LEVELS_DIFFER:
         return _other_sizes(function)
@@ -77,13 +77,13 @@ def cheap_picture(picture: Tensor) -> str | None:
     if not (picture.min() >= 0 and picture.max() <= 1):
         return "its values should lie between 0 and 1."
     if (picture.flatten(1).std(1) < 0.01).all():
-        return "that is one colour all over, or nearly. Let something change across it."
+        return "that is a single colour, or nearly. Let something change across the picture."
     cost = _bits_of(picture)
     if cost < FEWER_THAN:
         return None
     if cost > 8:
-        return f"{cost:.1f} bits per dimension: the decoder cannot paint such detail. What can it paint without error?"
-    return f"{cost:.2f} bits per dimension, it takes fewer than {FEWER_THAN}: make it smoother."
+        return f"{cost:.1f} bits per dimension: the decoder cannot generate such detail. What can it generate?"
+    return f"{cost:.2f} bits per dimension, and fewer than {FEWER_THAN} are asked for. Make it smoother."
 
 
 @torch.no_grad()
