@@ -80,7 +80,7 @@ def _wrong_clock(measured: float, right: float, gpu: PretendGPU, steps: int) -> 
     if gpu.calls.count("synchronize") >= steps:
         return "you wait after every step, so launching and computing take turns. Wait once, at the end."
     if gpu.calls.count("step") < steps + WARM_UP:
-        return f"the slow first steps are in your figure: launch {WARM_UP} before the clock starts."
+        return f"the slow first steps count in your number: launch {WARM_UP} before the clock starts."
     if "synchronize" not in gpu.calls[: -steps - 1]:
         return "when your clock starts, the device still works on the warm-up: wait for it first."
     return "too slow: between the two readings of the clock, launch the steps and wait once."
