@@ -104,7 +104,7 @@ def judges_of(train: data.Dataset, valid: data.Dataset, epochs: int, seed: int) 
         "another network": (
             partial(classifier.features, other.eval()),
             f"trained on the same labels from other random weights, channels {', '.join(map(str, OTHER_CHANNELS))}, "
-            f"{epochs} epochs, which agrees with {100 * accuracy:.3g} % of the labels",
+            f"{epochs} epochs, accuracy {100 * accuracy:.3g} %",
         ),
         "an untrained network": (
             partial(classifier.features, untrained),

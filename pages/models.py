@@ -1,13 +1,11 @@
-"""The sections of the results page that compare models: four ways to sample, and tables of all models of a dataset."""
+"""The sections of the results page that compare the models of a dataset: a list and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from pages import plots
-from pages.markdown import PICTURES, figure, in_words, number, percent_with_error, table, with_error
-from pages.records import FROM_NORMAL, SAMPLES, RunRecord
+from pages.markdown import in_words, number, percent_with_error, table, with_error
+from pages.records import RunRecord
 from pages.run_record import priors_of
 from vaelib.runs import evaluation
 
@@ -20,7 +18,6 @@ FEATURES = {
 }
 DATASETS = {"celeba": "CelebA", "cifar10": "CIFAR-10", "faces": "the drawn faces", "objects": "the drawn objects"}
 SPLITS = {"train": "training", "valid": "validation"}
-BY_FAR, NEAR = 1.5, 0.15  # the least ratio that counts as "by far", the largest difference that counts as "near"
 
 
 def prior_label(prior: str) -> str:
@@ -55,113 +52,6 @@ def grouped(runs: list[RunRecord], describe: Callable[[dict], str]) -> str:
     return "; ".join(f"{in_words(names)}: {text}" for text, names in said.items())
 
 
-# Four ways to sample
-
-
-def four_ways(ae: RunRecord | None, vae: RunRecord | None, pictures: Path) -> list[str]:
-    """(AE, VAE) × (N(0, I), mixture), compared with the finding of Ghosh et al.; nothing unless both are recorded."""
-    mixture = evaluation.samples_of("gmm")
-    shown = ae and vae and ae.compared and vae.compared
-    names = [name for name in FEATURES if shown and ae.distance(name, mixture) and vae.distance(name, mixture)]
-    if not names:
-        return []
-    return [
-        "## Four ways to sample",
-        "An autoencoder and a VAE with the same layers, each sampled in two ways: by decoding draws from N(0, I), "
-        "and by decoding draws from a density that was fitted to its codes after training. "
-        "{doc}`../notebooks/02-why-autoencoders-cannot-sample` explains what happens.",
-        four_ways_figure(ae, vae, names[0], pictures),
-        four_ways_table(ae, vae, names),
-        "On CelebA, {cite:t}`ghosh2020` (Table 1) fit densities to an autoencoder's codes: its samples have an FID of "
-        "128 from a single Gaussian and of 45.1 from a mixture of ten. The VAE's FID falls from 48.1 for N(0, I) to "
-        "45.5 for a mixture. A plain autoencoder samples as well as a VAE if its codes come from a density that fits. "
-        f"{four_ways_finding(ae, vae, names)} (Their crop, network and features differ from ours: compare the "
-        "pattern, not the numbers.)",
-    ]
-
-
-def four_ways_figure(ae: RunRecord, vae: RunRecord, features: str, pictures: Path) -> str:
-    """The figure with a row of samples for each of the four."""
-    rows = {
-        f"{label},\n{prior}": (run, picture)
-        for prior, picture in (("N(0, I)", FROM_NORMAL), ("fitted prior", SAMPLES))
-        for label, run in (("autoencoder", ae), ("VAE", vae))
-    }
-    plots.save(plots.sample_rows(rows), pictures / "four-ways.webp")
-    # The recorded pictures are from the best fitted prior, which may be a flow and not the mixture.
-    fitted = [run.evaluation["best_prior"] for run in (ae, vae)]
-    titles = map(evaluation.samples_of, ("normal", "normal", *fitted))
-    distances = [number(run.distance(features, title)) for run, title in zip((ae, vae, ae, vae), titles, strict=True)]
-    return figure(
-        "fig-results-four-ways",
-        f"{PICTURES}/four-ways.webp",
-        "Four rows of small pictures that an autoencoder and a VAE have generated: from N(0, I), at "
-        f"distances of {distances[0]} and {distances[1]}; from fitted priors, at {distances[2]} and {distances[3]}.",
-        f"Samples of `{ae.name}` and `{vae.name}` from N(0, I), and from the prior fitted to their codes that came "
-        f"nearest to held-out images ({' and '.join(map(prior_label, fitted))}). "
-        f"No one shown exists. `vaelib generate {ae.place} --prior normal` draws more. Trained by "
-        f"`{ae.command}` ({ae.cost}) and `{vae.command}` ({vae.cost}).",
-        width=780,
-    )
-
-
-def four_ways_table(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
-    """The Fréchet distances of the four in these features, and those of the reconstructions."""
-    columns = {prior_label(prior): evaluation.samples_of(prior) for prior in ("normal", "gmm")}
-    columns |= {"reconstructions": evaluation.RECONSTRUCTIONS}
-    rows = [
-        [
-            f"{FEATURES[name]}: {label}",
-            *(with_error(*run.estimate("frechet", name, title)) for title in columns.values()),
-        ]
-        for name in names
-        for label, run in (("autoencoder", ae), ("VAE", vae))
-    ]
-    caption = (
-        f"Fréchet distances to held-out images, ± one standard error; smaller is better. Reconstructions are those of "
-        f"other held-out images. {protocol([ae, vae])}. Features: "
-        f"{', '.join(ae.evaluation['features'][name] for name in names)}. Repeat it: `vaelib evaluate {ae.place}` and "
-        f"`vaelib evaluate {vae.place}`."
-    )
-    return table("tab-results-four-ways", caption, ["features of", *columns], rows)
-
-
-def four_ways_finding(ae: RunRecord, vae: RunRecord, names: list[str]) -> str:
-    """A sentence that says whether these records show the finding in all features."""
-    holds = all(shows_the_finding(ae, vae, name) for name in names)
-    measured = four_ways_measured(ae, vae, names[0])
-    if not holds:
-        return f"**These records do not show that.** {measured}"
-    return (
-        f"**The same holds here.** {measured} In every kind of features, the autoencoder from N(0, I) is at least "
-        f"{BY_FAR:g} times as far as any of the other three, and the two mixtures are within {100 * NEAR:.0f} % of "
-        "each other."
-    )
-
-
-def four_ways_measured(ae: RunRecord, vae: RunRecord, features: str) -> str:
-    """The four distances, in words."""
-    worst, vae_worst, best, vae_best = map(number, four_distances(ae, vae, features))
-    return (
-        f"From N(0, I), the autoencoder's samples are at a distance of {worst} and the VAE's at {vae_worst}; from the "
-        f"mixture, at {best} and {vae_best}."
-    )
-
-
-def four_distances(ae: RunRecord, vae: RunRecord, features: str) -> list[float]:
-    """The distances of the autoencoder and the VAE: first from N(0, I), then from the mixture."""
-    return [run.distance(features, evaluation.samples_of(of)) for of in ("normal", "gmm") for run in (ae, vae)]
-
-
-def shows_the_finding(ae: RunRecord, vae: RunRecord, features: str) -> bool:
-    """Whether AE + N(0, I) is worst by far and AE + mixture is near VAE + mixture, as Ghosh et al. (2020) found."""
-    worst, vae_worst, best, vae_best = four_distances(ae, vae, features)
-    return worst >= BY_FAR * max(vae_worst, best, vae_best) and abs(best / vae_best - 1) <= NEAR
-
-
-# Side by side
-
-
 def side_by_side(runs: list[RunRecord], dataset: str) -> list[str]:
     """All runs on a dataset: a list of the models, and tables of reconstruction, distances and variety."""
     measured = [run for run in runs if run.evaluation]
@@ -172,6 +62,8 @@ def side_by_side(runs: list[RunRecord], dataset: str) -> list[str]:
         names = [name for name in FEATURES if any(name in run.evaluation["frechet"] for run in compared)]
         blocks += [distance_table(compared, dataset, name) for name in names]
         blocks += [variety_table(compared, dataset)]
+    if earlier := [run for run in measured if not run.compared]:
+        blocks += earlier_tables(earlier, dataset)
     return blocks
 
 
@@ -220,6 +112,38 @@ def distance_table(runs: list[RunRecord], dataset: str, features: str) -> str:
     )
     header = ["model", "reconstructions", *map(prior_label, priors)]
     return table(f"tab-results-{dataset}-{features}", caption, header, rows)
+
+
+def earlier_tables(runs: list[RunRecord], dataset: str) -> list[str]:
+    """Fréchet distances of samples of runs that were measured before there were errors, one table for each features.
+
+    Their reconstructions were compared with the very images that they reconstruct, and are left out.
+    """
+    names = [name for name in FEATURES if any(name in run.evaluation["frechet"] for run in runs)]
+    verb = "have" if len(runs) > 1 else "has"
+    return [
+        f"{in_words([run.name for run in runs])} {verb} not been measured with errors and with the ImageNet network "
+        "yet. The distances below compare all held-out images with as many samples at once, so they are smaller than "
+        "distances on halves. Do not set them beside the tables above.",
+        *(earlier_table([run for run in runs if name in run.evaluation["frechet"]], dataset, name) for name in names),
+    ]
+
+
+def earlier_table(runs: list[RunRecord], dataset: str, features: str) -> str:
+    """Fréchet distances of samples from every prior, without errors."""
+    priors = list(dict.fromkeys(prior for run in runs for prior in priors_of(run.evaluation["frechet"][features])))
+    rows = [
+        [f"`{run.name}`", *(number(run.distance(features, evaluation.samples_of(prior))) for prior in priors)]
+        for run in runs
+    ]
+    caption = (
+        f"Earlier measurements: Fréchet distances of samples to the held-out images in the features of "
+        f"{FEATURES[features]}, without errors. Training images are at "
+        f"{grouped(runs, lambda held_out: number(held_out['frechet'][features][evaluation.TRAINING]))}. Features: "
+        f"{grouped(runs, lambda held_out: held_out['features'][features])}. {protocol(runs)}. Repeat a row with "
+        "errors: `vaelib evaluate NAME`."
+    )
+    return table(f"tab-results-{dataset}-earlier-{features}", caption, ["model", *map(prior_label, priors)], rows)
 
 
 def training_images(runs: list[RunRecord], features: str, metric: str = "frechet", scale: float = 1) -> str:

@@ -6,6 +6,7 @@ import shlex
 
 from pages.markdown import number, table, with_error
 from pages.models import protocol_of
+from pages.sharpening import CLEARLY, clear_change
 from vaelib.runs import evaluation
 
 JUDGES = "tab-results-judges"
@@ -17,10 +18,11 @@ def judges(record: dict | None) -> list[str]:
     if not record or not record["judges"]:
         return []
     seen_by = {name: judge["distances"] for name, judge in record["judges"].items()}
-    items = [f"- *{name}*, {judge['about']}: {changes(seen_by[name])}." for name, judge in record["judges"].items()]
+    items = [f"- *{name}*, {judge['about']}: {changes(judge)}." for name, judge in record["judges"].items()]
     return [
         "### More networks, and noise as a control",
-        f"{noise_finding(seen_by)} {{numref}}`{JUDGES}` has the same images in the features of several networks:",
+        f"{noise_finding(seen_by)} {{numref}}`{JUDGES}` has the same images in the features of several networks. Again "
+        f"a set counts only if its distance changes by more than {CLEARLY} standard errors:",
         "\n".join(items),
         judges_table(record, seen_by),
     ]
@@ -55,14 +57,16 @@ def without(title: str, treatment: str) -> str | None:
     return start if comma and end.startswith(treatment) else None
 
 
-def changes(distances: dict[str, float]) -> str:
-    """How many sets come nearer by each treatment."""
+def changes(judge: dict) -> str:
+    """How many sets clearly come nearer, and how many clearly move away, by each treatment."""
+    distances, errors = judge["distances"], judge["errors"]
     parts = []
     for treatment, words in ((SHARPENED, "sharpened"), (MASK, "after an unsharp mask"), (NOISE, "with noise")):
-        if found := treated(distances, treatment):
-            nearer = sum(distances[other] < distances[title] for title, other in found.items())
-            parts.append(f"{nearer} of {len(found)} sets are nearer {words}")
-    return ", ".join(parts)
+        found = treated(distances, treatment).items()
+        moves = [clear_change(*((distances[name], errors[name]) for name in pair)) for pair in found]
+        if moves:
+            parts.append(f"{words} {moves.count(-1)} of {len(moves)} sets come nearer and {moves.count(1)} move away")
+    return "; ".join(parts)
 
 
 def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:

@@ -72,16 +72,24 @@ class Sources:
                 for run in self.runs
                 if not run.evaluation
             ),
-            *(
-                f"`{run.name}` was measured before sets were compared on halves, and its weights are not shipped: its "
-                "distances, precision and recall are left out of the tables, and its other metrics have no errors."
-                for run in self.runs
-                if run.evaluation and not run.compared
-            ),
+            *(earlier(run) for run in self.runs if run.evaluation and not run.compared),
             *(f"No run of `{name}` is recorded." for name in experiments.names() if name not in recorded),
             *not_computed(self.runs),
             *(sentence for sentence, record in others.items() if not record),
         ]
+
+
+def earlier(run: RunRecord) -> str:
+    """What is missing of a run that was measured before sets were compared on halves, and whether it can be made up."""
+    remedy = (
+        f"`vaelib evaluate {run.name}` measures them"
+        if run.has(runs.MODEL)
+        else "its weights are not shipped, so only a new training run could be measured"
+    )
+    return (
+        f"`{run.name}` has not been measured with errors, with reconstructions of other images, and with the ImageNet "
+        f"network yet: {remedy}."
+    )
 
 
 def not_computed(recorded: list[RunRecord]) -> list[str]:

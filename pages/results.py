@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pages import benchmarks, edits, models, networks, rate_distortion, sharpening
+from pages import benchmarks, edits, four_ways, models, networks, rate_distortion, sharpening
 from pages.markdown import BOOK, with_error, write_page
 from pages.records import RECORDED, SHIPPED, RunRecord, Sources, read_sources
 from vaelib.runs import evaluation
@@ -81,7 +81,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
     return [
         HEAD,
         *brief(sources),
-        *models.four_ways(sources.run(AUTOENCODER), main, pictures),
+        *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
         *networks.judges(sources.sharpening),

@@ -56,10 +56,12 @@ def test_the_table_has_a_column_for_each_network():
     assert "makes no picture better, and yet it lowers the distance in the features of *one*: with noise at" in why
     assert "*reconstructions* goes from 30.0 to 20.0. So one network is not enough." in why
     assert (
-        "*one*, what one is: 1 of 1 sets are nearer sharpened, 1 of 1 sets are nearer after an unsharp mask, "
-        "1 of 1 sets are nearer with noise."
+        "*one*, what one is: sharpened 1 of 1 sets come nearer and 0 move away; after an unsharp mask 1 of 1 sets come "
+        "nearer and 0 move away; with noise 1 of 1 sets come nearer and 0 move away."
     ) in changes
-    assert "*other*, what other is: 1 of 1 sets are nearer sharpened, 0 of 1 sets are nearer after" in changes
+    # Changes of 1 are less than two standard errors, each of 0.5.
+    assert "*other*, what other is: sharpened 0 of 1 sets come nearer and 0 move away; after an unsharp" in changes
+    assert "with noise 0 of 1 sets come nearer and 1 move away." in changes
     rows = one_space(table)
     assert "| | one | other |" in rows and "| reconstructions, sharpened | 20.0 ± 1.0 | 20 ± 2 |" in rows
     assert "in units of the distance of training images: 0.5, 0.25." in table
