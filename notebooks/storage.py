@@ -17,8 +17,9 @@ PNG, JPEG = "image/png", "image/jpeg"
 PALETTES = (64, 256)  # numbers of colours that are tried
 PALETTE_ERROR = 0.15  # levels of 255 by which a palette may change the picture, on average
 MOST_COLOURS = 20_000  # of a figure that may be a chart
-IMAGES = {"quality": 65, "subsampling": "4:2:0"}  # enlarged images have no detail that this would lose
-CHART = {"quality": 85, "subsampling": "4:4:4"}  # coloured lines have
+SHRINK = 0.75  # a JPEG has three pixels for two of the screen: images are enlarged, and have no detail that this loses
+IMAGES = {"quality": 50, "subsampling": "4:2:0"}
+CHART = {"quality": 75, "subsampling": "4:4:4"}  # coloured lines have detail
 WORTH = 0.6  # the part of the PNG that a JPEG may weigh; single pixels shown as squares are light and sharp as a PNG
 CHART_WHITE = 0.4  # the share of white pixels from which a figure is a chart with images in it
 
@@ -47,7 +48,8 @@ def compressed(png: bytes) -> tuple[str, bytes]:
             if _mean_error(picture, paletted.convert("RGB")) <= PALETTE_ERROR:
                 return PNG, _encoded(paletted, "PNG")
     white = (np.asarray(picture) == 255).all(-1).mean()
-    jpeg = _encoded(picture, "JPEG", progressive=True, **(CHART if white > CHART_WHITE else IMAGES))
+    smaller = picture.resize([round(SHRINK * side) for side in picture.size], Image.Resampling.LANCZOS)
+    jpeg = _encoded(smaller, "JPEG", progressive=True, **(CHART if white > CHART_WHITE else IMAGES))
     exact = _encoded(picture, "PNG")
     return (JPEG, jpeg) if len(jpeg) < WORTH * len(exact) else (PNG, exact)
 
