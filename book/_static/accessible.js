@@ -3,7 +3,7 @@ addEventListener("DOMContentLoaded", () => {
   // What scrolls must be within the Tab key's reach. The theme sees to it when a page opens and when the window changes
   // its size, but not when a solution is unfolded, whose code may be wider than its box.
   const article = document.querySelector("article");
-  const mayScroll = "pre, figure.diagram, .cell_output > .output, .pst-scrollable-table-container";
+  const mayScroll = "pre, figure:has(> svg.diagram), .cell_output > .output, .pst-scrollable-table-container";
   const observer = new ResizeObserver(() => {
     for (const block of article.querySelectorAll(mayScroll)) {
       if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;

@@ -154,7 +154,7 @@ def test_the_shipped_network_comes_with_its_record():
     card = (classifier.SHIPPED / "README.md").read_text()
     for part in ("Model.", "Data.", "Training.", "Accuracy.", "Use.", "Licence."):
         assert f"**{part}**" in card
-    assert f"{100 * evaluation['mean_accuracy']:.1f} % of the labels" in card
+    assert f"{100 * evaluation['mean_accuracy']:.1f} % on the labels of" in card
 
 
 def test_the_shipped_network_is_accurate_on_real_faces():

@@ -322,7 +322,7 @@ def test_an_evaluation_is_printed_with_its_errors(of_faces):
         value, error = (of_faces[part]["attributes"]["samples, gmm"] * scale for part in (key, f"{key}_error"))
         assert str(metrics.Estimate(value, error)) in text
     assert "kernel distance × 1000" in text and "after an unsharp mask" in text
-    assert "not computed: imagenet: EfficientNet-Lite0 is not installed" in text
+    assert "not computed: imagenet: no EfficientNet-Lite0" in text
 
 
 def test_a_network_trained_on_imagenet_is_asked_if_it_is_installed(monkeypatch):

