@@ -2,12 +2,12 @@
 
     VAELIB_DATA=... python -m benchmarks.sharpening --epochs 5 --seed 1
 
-The script measures the images of the shipped models of CelebA in the features of four networks, which the record calls
-judges: the attribute classifier that `vaelib evaluate` uses, one of other layers that is trained here from other random
-weights, one that is not trained at all, and EfficientNet-Lite0, which was trained on ImageNet by others and never saw
-CelebA. The images are plain, sharpened by the model's filter, sharpened by an unsharp mask (the baseline), and plain
-with white noise (the control). Noise makes no picture better, and this noise costs as much squared error as sharpening.
-If noise also lowers the distances in the features of a network, then its result on sharpened images says little.
+The script measures the images of the shipped models of CelebA in the features of four networks: the attribute
+classifier that `vaelib evaluate` uses, one of other layers that is trained here from other random weights, one that is
+not trained at all, and EfficientNet-Lite0, which was trained on ImageNet by others and never saw CelebA. The images are
+plain, sharpened by the model's filter, sharpened by an unsharp mask (the baseline), and plain with white noise (the
+control). Noise makes no picture better, and this noise costs as much squared error as sharpening. If noise also lowers
+the distances in the features of a network, then its result on sharpened images says little.
 
 Needs the extra `evaluate`: pip install '.[evaluate]'
 """
@@ -62,8 +62,10 @@ def work(arguments: argparse.Namespace) -> None:
     record = measure(arguments.epochs, arguments.seed)
     with atomic_write(arguments.output) as unfinished:
         unfinished.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for name, judge in record["judges"].items():
-        found = {title: metrics.Estimate(value, judge["errors"][title]) for title, value in judge["distances"].items()}
+    for name, network in record["networks"].items():
+        found = {
+            title: metrics.Estimate(value, network["errors"][title]) for title, value in network["distances"].items()
+        }
         print(name, *(f"  {title}: {distance}" for title, distance in found.items()), sep="\n")
 
 
@@ -72,27 +74,27 @@ def measure(epochs: int, seed: int) -> dict:
     train, valid = (data.load("celeba", classifier.IMAGE_SIZE, split) for split in ("train", "valid"))
     held_out = valid.subset(evaluation.MOST_IMAGES)
     started = time.perf_counter()
-    judges = judges_of(train, valid, epochs, seed)
-    extractors = {name: extract for name, (extract, _) in judges.items()}
+    networks = networks_of(train, valid, epochs, seed)
+    extractors = {name: extract for name, (extract, _) in networks.items()}
     features = features_of(extractors, evaluation.real_sets(train, held_out))
     noise = {}
     for name in MODELS:
         noise[name], images = generated(name, held_out, seed)
         made = features_of(extractors, images)
-        features = {judge: features[judge] | made[judge] for judge in judges}
+        features = {network: features[network] | made[network] for network in networks}
     return {
         "protocol": evaluation.protocol(held_out),
         "seed": seed,
         "epochs": epochs,
         "noise": noise,
-        "judges": {name: {"about": about} | distances(features[name]) for name, (_, about) in judges.items()},
+        "networks": {name: {"about": about} | distances(features[name]) for name, (_, about) in networks.items()},
         "seconds": time.perf_counter() - started,
         "hardware": devices.hardware(),
         "versions": {"torch": version("torch")},
     }
 
 
-def judges_of(train: data.Dataset, valid: data.Dataset, epochs: int, seed: int) -> dict[str, tuple[Extractor, str]]:
+def networks_of(train: data.Dataset, valid: data.Dataset, epochs: int, seed: int) -> dict[str, tuple[Extractor, str]]:
     """The networks by name, as functions from images to features, each with a description."""
     torch.manual_seed(seed)
     other = classifier.AttributeNetwork(train.attribute_names, OTHER_CHANNELS)

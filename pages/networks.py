@@ -9,22 +9,22 @@ from pages.models import protocol_of
 from pages.sharpening import CLEARLY, clear_change
 from vaelib.runs import evaluation
 
-JUDGES = "tab-results-judges"
+TABLE = "tab-results-networks"
 SHARPENED, MASK, NOISE = "sharpened", "unsharp mask", "noise"  # the ends of the names of sets, after a comma
 
 
-def judges(record: dict | None) -> list[str]:
+def several(record: dict | None) -> list[str]:
     """The Fréchet distances of the same sets of images in the features of several networks."""
-    if not record or not record["judges"]:
+    if not record or not record["networks"]:
         return []
-    seen_by = {name: judge["distances"] for name, judge in record["judges"].items()}
-    items = [f"- *{name}*, {judge['about']}: {changes(judge)}." for name, judge in record["judges"].items()]
+    seen_by = {name: network["distances"] for name, network in record["networks"].items()}
+    items = [f"- *{name}*, {network['about']}: {changes(network)}." for name, network in record["networks"].items()]
     return [
         "### More networks, and noise as a control",
-        f"{noise_finding(seen_by)} {{numref}}`{JUDGES}` has the same images in the features of several networks. Again "
+        f"{noise_finding(seen_by)} {{numref}}`{TABLE}` has the same images in the features of several networks. Again "
         f"a set counts only if its distance changes by more than {CLEARLY} standard errors:",
         "\n".join(items),
-        judges_table(record, seen_by),
+        networks_table(record, seen_by),
     ]
 
 
@@ -57,9 +57,9 @@ def without(title: str, treatment: str) -> str | None:
     return start if comma and end.startswith(treatment) else None
 
 
-def changes(judge: dict) -> str:
+def changes(network: dict) -> str:
     """How many sets clearly come nearer, and how many clearly move away, by each treatment."""
-    distances, errors = judge["distances"], judge["errors"]
+    distances, errors = network["distances"], network["errors"]
     parts = []
     for treatment, words in ((SHARPENED, "sharpened"), (MASK, "after an unsharp mask"), (NOISE, "with noise")):
         found = treated(distances, treatment).items()
@@ -69,10 +69,10 @@ def changes(judge: dict) -> str:
     return "; ".join(parts)
 
 
-def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
+def networks_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
     """A row for each set of images, a column for each network."""
     titles = dict.fromkeys(title for distances in seen_by.values() for title in distances)
-    rows = [[title, *(in_units(judge, title) for judge in record["judges"].values())] for title in titles]
+    rows = [[title, *(in_units(network, title) for network in record["networks"].values())] for title in titles]
     units = ", ".join(f"{distances[evaluation.TRAINING]:.2g}" for distances in seen_by.values())
     strengths = ", ".join(f"{name} {number(strength)}" for name, strength in record["noise"].items())
     caption = (
@@ -82,17 +82,19 @@ def judges_table(record: dict, seen_by: dict[str, dict[str, float]]) -> str:
         "pixels. White noise costs as much squared error of reconstructions as sharpening does. Its standard "
         f"deviation: {strengths}. {protocol_of(record['protocol'])}. {record['hardware']}, torch "
         f"{record['versions']['torch']}, seed {record['seed']}, {number(record['seconds'] / 60)} min. Repeat it: "
-        f"`{judges_command(record)}`."
+        f"`{command(record)}`."
     )
-    return table(JUDGES, caption, ["", *seen_by], rows)
+    return table(TABLE, caption, ["", *seen_by], rows)
 
 
-def in_units(judge: dict, title: str) -> str:
+def in_units(network: dict, title: str) -> str:
     """A distance and its error, in units of the distance of training images."""
-    return with_error(judge["distances"][title], judge["errors"][title], 1 / judge["distances"][evaluation.TRAINING])
+    return with_error(
+        network["distances"][title], network["errors"][title], 1 / network["distances"][evaluation.TRAINING]
+    )
 
 
-def judges_command(record: dict) -> str:
+def command(record: dict) -> str:
     """The command that repeats the measurement."""
     options = {"--epochs": record.get("epochs"), "--seed": record["seed"]}
     words = [word for option, value in options.items() if value is not None for word in (option, str(value))]

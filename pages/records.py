@@ -31,8 +31,8 @@ SHARPENED = ("mse", "psnr", "frechet", "best_prior", "precision_recall")  # if a
 CURVES = ("epoch", "train_nll", "valid_nll", "train_kl", "valid_kl")
 THROUGHPUT = ("experiment", "dataset", "rounds", "contenders", "hardware", "versions")
 RUNS = ("runs",)
-JUDGES = ("judges", "protocol", "hardware", "versions", "seconds", "seed")
-OF_A_JUDGE = ("about", "distances", "errors")
+NETWORKS = ("networks", "protocol", "hardware", "versions", "seconds", "seed")
+OF_A_NETWORK = ("about", "distances", "errors")
 ADVICE = "restore the file from git, or make it again"
 
 
@@ -152,9 +152,9 @@ def read_pythae(path: Path) -> dict | None:
 
 def read_sharpening(path: Path) -> dict | None:
     """The record of the networks that compare sharpened images, or None. Raises `UserError` if one is incomplete."""
-    record = read_optional(path, JUDGES)
-    for judge in record["judges"].values() if record else ():
-        require(path, judge, OF_A_JUDGE)
+    record = read_optional(path, NETWORKS)
+    for network in record["networks"].values() if record else ():
+        require(path, network, OF_A_NETWORK)
     return record
 
 

@@ -84,7 +84,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *networks.judges(sources.sharpening),
+        *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),
         *benchmarks.ablation(sources.ablation),

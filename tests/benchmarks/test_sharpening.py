@@ -64,9 +64,9 @@ def test_there_are_four_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     fit = train_classifier.fit
     monkeypatch.setattr(train_classifier, "fit", lambda *words, **options: fit(*words, batch_size=20, **options))
     monkeypatch.setattr(imagenet, "load", lambda: lambda x: x.mean((2, 3)))
-    judges = sharpening.judges_of(faces, faces, epochs=1, seed=0)
-    assert "ImageNet" in judges[sharpening.IMAGENET][1] and "1 epochs" in judges["another network"][1]
-    features = [extract(torch.rand(2, 3, 64, 64)) for extract, _ in judges.values()]
+    networks = sharpening.networks_of(faces, faces, epochs=1, seed=0)
+    assert "ImageNet" in networks[sharpening.IMAGENET][1] and "1 epochs" in networks["another network"][1]
+    features = [extract(torch.rand(2, 3, 64, 64)) for extract, _ in networks.values()]
     assert [found.shape[1] for found in features] == [256, sharpening.OTHER_CHANNELS[-1], 256, 3]
 
 

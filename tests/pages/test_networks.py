@@ -21,7 +21,7 @@ def one_space(text: str) -> str:
     return re.sub(" +", " ", text.replace("\u00a0", " "))
 
 
-def judged(**judges: tuple[float, ...]) -> dict:
+def recorded(**seen: tuple[float, ...]) -> dict:
     """A record of benchmarks/sharpening.py: distances of reconstructions, plain, sharpened, masked and with noise."""
     title = "reconstructions"
     names = (
@@ -32,13 +32,13 @@ def judged(**judges: tuple[float, ...]) -> dict:
         f"{title}, noise at the same price",
     )
     return {
-        "judges": {
-            judge: {
-                "about": f"what {judge} is",
+        "networks": {
+            network: {
+                "about": f"what {network} is",
                 "distances": dict(zip(names, distances, strict=True)),
                 "errors": dict.fromkeys(names, 0.5),
             }
-            for judge, distances in judges.items()
+            for network, distances in seen.items()
         },
         "protocol": PROTOCOL | {"seed": 0, "compared": 1000, "splits": 10},
         "hardware": "an abacus",
@@ -51,7 +51,7 @@ def judged(**judges: tuple[float, ...]) -> dict:
 
 
 def test_the_table_has_a_column_for_each_network():
-    title, why, changes, table = networks.judges(judged(one=(0.5, 30, 10, 25, 20), other=(0.25, 6, 5, 7, 8)))
+    title, why, changes, table = networks.several(recorded(one=(0.5, 30, 10, 25, 20), other=(0.25, 6, 5, 7, 8)))
     assert title == "### More networks, and noise as a control"
     assert "makes no picture better, and yet it lowers the distance in the features of *one*: with noise at" in why
     assert "*reconstructions* goes from 30.0 to 20.0. So one network is not enough." in why
@@ -71,21 +71,21 @@ def test_the_table_has_a_column_for_each_network():
 
 
 def test_noise_that_raises_the_distance_is_not_said_to_lower_it():
-    why = networks.judges(judged(one=(0.5, 30, 10, 25, 40)))[1]
+    why = networks.several(recorded(one=(0.5, 30, 10, 25, 40)))[1]
     assert "raises the distance in the features of *one*" in why and "lowers" not in why
 
 
 def test_without_noise_or_without_a_record_no_claim_is_made():
-    record = judged(one=(0.5, 30, 10, 25, 20))
-    del record["judges"]["one"]["distances"]["reconstructions, noise at the same price"]
-    assert "hite noise" not in networks.judges(record)[1]
-    assert networks.judges(None) == []
+    record = recorded(one=(0.5, 30, 10, 25, 20))
+    del record["networks"]["one"]["distances"]["reconstructions, noise at the same price"]
+    assert "hite noise" not in networks.several(record)[1]
+    assert networks.several(None) == []
 
 
 def test_the_record_is_read_where_it_is(tmp_path: Path):
     absent = read_sources(tmp_path, tmp_path)
     assert absent.sharpening is None and any(line.startswith("No other network") for line in absent.missing)
-    (tmp_path / "sharpening.json").write_text(json.dumps(judged(one=(0.5, 30, 10, 25, 20))))
+    (tmp_path / "sharpening.json").write_text(json.dumps(recorded(one=(0.5, 30, 10, 25, 20))))
     read = read_sources(tmp_path, tmp_path)
     assert not any("other network" in line for line in read.missing)
     results.write(replace(read, runs=[]), tmp_path / "results.md", tmp_path / "pictures")
@@ -96,11 +96,11 @@ def test_the_record_is_read_where_it_is(tmp_path: Path):
     ("spoil", "said"),
     [
         (lambda record: record.pop("protocol"), "does not say protocol"),
-        (lambda record: record["judges"]["one"].pop("errors"), "does not say errors"),
+        (lambda record: record["networks"]["one"].pop("errors"), "does not say errors"),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path: Path, spoil, said: str):
-    record = judged(one=(0.5, 30, 10, 25, 20))
+    record = recorded(one=(0.5, 30, 10, 25, 20))
     spoil(record)
     (tmp_path / "sharpening.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match=rf"sharpening\.json {said}"):
