@@ -32,6 +32,7 @@ QUESTION = re.compile(
     r"^> \*\*Question (\d+)\.\*\* (.*\n(?:>.*\n)*)\n+<details>\n<summary>Answer</summary>\n\n((?:.*\n)*?)</details>$",
     re.MULTILINE,
 )
+LETTERS = re.compile(r"\*\*\([a-z]\)\.\*\*|\([a-z]\)(?: and \([a-z]\))*(?= )")
 EXERCISE = re.compile(r"^> <a id=\"ex-[\w-]+\"></a>\*\*Exercise [\w.]+ \((Predict|Code|Explore)\)\. ", re.MULTILINE)
 CAPTION = re.compile(r'\A<a id="(fig-[\w-]+)"></a>\n\*(.+?)\*(?:\n\n|\Z)', re.DOTALL)
 SOLUTION = "<details>\n<summary>Solution</summary>"
@@ -213,15 +214,18 @@ def test_every_exercise_is_open_and_every_solution_passes(chapter: NotebookNode)
     assert [verdict[0] for verdict in verdicts] == ["…", "✓"] * len(exercises)
 
 
-def test_quiz_has_four_questions_and_answers_that_discuss_every_option(chapter: NotebookNode) -> None:
+def test_quiz_has_four_questions_and_a_paragraph_on_every_option(chapter: NotebookNode) -> None:
+    """The book shows the paragraph that begins with an option to whoever chooses it (book/_static/quiz.js)."""
     questions = QUESTION.findall(prose(chapter))
     assert [int(number) for number, _, _ in questions] == list(range(1, len(questions) + 1))
     assert len(questions) >= 4
     for _, question, answer in questions:
-        options = re.findall(r"^> - (\([a-z]\))", question, re.MULTILINE)
+        options = re.findall(r"^> - (\([a-z]\)) ", question, re.MULTILINE)
+        paragraphs = [LETTERS.match(paragraph) for paragraph in answer.strip().split("\n\n")]
         assert len(options) >= 3, question
-        assert re.match(r"\s*\*\*(\([a-z]\))\.?\*\*", answer), answer
-        assert [option for option in options if option not in answer] == [], answer
+        assert all(paragraphs), answer
+        assert re.fullmatch(r"\*\*\([a-z]\)\.\*\*", paragraphs[0][0]), answer
+        assert sorted(re.findall(r"\([a-z]\)", " ".join(found[0] for found in paragraphs))) == options, answer
 
 
 def test_the_right_answers_are_not_all_in_one_place(chapter: NotebookNode) -> None:
