@@ -26,7 +26,7 @@ one() {  # train, evaluate and pack; further arguments are passed to release.shi
   shift 2
   timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --out "$run" &&
     "$PYTHON" -m vaelib evaluate "$run" &&
-    "$PYTHON" -m release.ship "$run" "$place/$name" --note "The GPU ran other trainings at the same time." "$@"
+    "$PYTHON" -m release.ship "$run" "$place/$name" --note "The GPU trained other models at the same time." "$@"
 }
 
 {

@@ -156,7 +156,7 @@ def add_notes(run: Run, **notes: str | None) -> None:
 def cost_of(run: Run) -> str:
     """What a run cost, in words. Raises `UserError` if its training has not finished."""
     if "training" not in run.metrics:
-        raise UserError(f"{run} holds no {runs.METRICS} of a training: train the run to its end first.")
+        raise UserError(f"{run} holds no {runs.METRICS} of a training run: train the run to its end first.")
     training = run.metrics["training"]
     return f"{training['epochs']} epochs in {training['seconds']:.0f} s on {training['hardware']}"
 

@@ -1,7 +1,7 @@
 """The two models of the course: a convolutional autoencoder, and the variational autoencoder made from it.
 
 Both compress an image to a vector z of `latent_dim` numbers and decode z to an image. They differ in one layer: the
-autoencoder's encoder ends in z itself, the VAE's in the mean and the log-variance of a density over z.
+autoencoder's encoder ends in z itself, the VAE's in the parameters (mean and log-variance) of a density over z.
 
 Shapes: B images in a batch, 3 colours, H = W = `image_size` pixels a side.
 """

@@ -1,4 +1,4 @@
-"""The diagram of why a mean is soft: mouths that differ a little, their mean, and the spectra of both."""
+"""The diagram of why a mean is blurred: mouths that differ a little, their mean, and the spectra of both."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def blur() -> Drawing:
     """Sharp mouths, their mean, and the spectra of both."""
     d = Drawing(
         "blur",
-        "Why a mean is soft",
+        "Why a mean is blurred",
         "Above: four sharp mouths that differ a little in place and bend, and the mean of many such mouths, a "
-        "soft band. Below: the power spectrum of a sharp mouth and of the mean. They agree for coarse "
+        "blurred band. Below: the power spectrum of a sharp mouth and of the mean. They agree for coarse "
         "structure; the mean loses the fine part.",
         426,
     )

@@ -49,7 +49,7 @@ def aggregate_posterior() -> Drawing:
 
 
 def _split_of_kl(d: Drawing, average: np.ndarray, prior: np.ndarray) -> None:
-    """The average KL as a bar: what the codes tell of the images, and the mismatch. In nats."""
+    """The average KL as a bar: what the codes say about the images, and the mismatch. In nats."""
     step = Z[1] - Z[0]
     kl = np.mean((SIGMAS**2 + MEANS**2 - 1) / 2 - np.log(SIGMAS))
     mismatch = step * np.sum(average * np.log(average / prior))

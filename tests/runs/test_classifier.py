@@ -102,7 +102,7 @@ def test_large_images_are_first_resized_to_the_size_that_it_was_trained_on(fitte
 
 
 def test_small_images_are_refused(fitted):
-    with pytest.raises(UserError, match="too small to be judged: give 16 or more"):
+    with pytest.raises(UserError, match="too small for the classifier: give 16 or more"):
         classifier.features(fitted[0], torch.rand(2, 3, 8, 8))
 
 

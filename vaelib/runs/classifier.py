@@ -59,7 +59,9 @@ class AttributeNetwork(nn.Module):
         """Images x (B, 3, H, W) in [0, 1] to features (B, channels[-1])."""
         size = x.shape[-1]
         if size < self.image_size:
-            raise UserError(f"Images of {size} pixels are too small to be judged: give {self.image_size} or more.")
+            raise UserError(
+                f"Images of {size} pixels are too small for the classifier: give {self.image_size} or more."
+            )
         if size > self.image_size:
             x = F.interpolate(x, (self.image_size, self.image_size), mode="bilinear", antialias=True)
         return self.body(x)

@@ -67,8 +67,8 @@ def disk_errors_as_user_error(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"The disk is full, so {path} was not written: free some space and give the command again, a training "
-                "with --resume."
+                f"The disk is full, so {path} was not written: free some space and give the command again (vaelib "
+                "train with --resume)."
             ) from error
         if error.errno == errno.EFBIG:
             raise UserError(
