@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pictures lab notebooks measure results lint clean
+.PHONY: help setup book test pictures lab notebooks measure results diagrams lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -60,6 +60,9 @@ results: $(INSTALLED)  ## write the pages that are made from recorded files agai
 	$(BIN)/python -m pages.gallery
 	$(BIN)/python -m pages.status
 	$(BIN)/python -m pages.references
+
+diagrams: $(INSTALLED)  ## draw the diagrams of the book again
+	$(BIN)/python -m pages.diagrams
 
 lint: $(INSTALLED)  ## check style and formatting of code and notebooks, types, floors and spelling
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks
+from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks, training
 from pages.diagrams.drawing import Drawing
 from pages.markdown import BOOK
 from vaelib.support.errors import run_program
@@ -20,8 +20,10 @@ DIAGRAMS = (
     curves.rate_distortion,
     latents.beta_sweep,
     mixtures.aggregate_posterior,
+    training.training_run,
     graphs.two_stage,
     mixtures.attribute_direction,
+    training.bug_museum,
     features.feature_space,
     blurring.blur,
     curves.perception_distortion,

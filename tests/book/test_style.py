@@ -94,7 +94,7 @@ def test_only_words_that_the_course_uses(path: Path) -> None:
         "a noise of 0.1",
         "noise $\\sigma$ of 0.1",
         "the nats told by z",
-        "A training with\n> more epochs",
+        "A training of\n> more epochs",
         "all trainings",
         "a data set",
         "pictures from outside of the data",
