@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks, training
+from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks, training, walks
 from pages.diagrams.drawing import Drawing
 from pages.markdown import BOOK
 from vaelib.support.errors import run_program
@@ -20,6 +20,7 @@ DIAGRAMS = (
     curves.rate_distortion,
     latents.beta_sweep,
     mixtures.aggregate_posterior,
+    walks.three_walks,
     training.training_run,
     graphs.two_stage,
     mixtures.attribute_direction,

@@ -40,7 +40,7 @@ def training_run() -> Drawing:
     d.text(484, y + 38, "nats per image", size=SMALL, anchor="middle", fill="muted")
     d.rectangle(584, y - 27, 100, 54, radius=8, fill="wash", stroke="ink", stroke_width=1.6)
     d.text(634, y + 5, "optimiser", anchor="middle", bold=True)
-    d.text(634, y + 46, "Adam, step size $η(t)$", size=SMALL, anchor="middle", fill="muted")
+    d.text(634, y + 46, "Adam, rate $η(t)$", size=SMALL, anchor="middle", fill="muted")
     for start, end in ((112, 138), (218, 260), (416, 438)):
         d.arrow((start, y), (end, y), colour="muted", width=1.6)
     d.arrow((530, y), (579, y), colour="error", dash=GRADIENT_DASH)

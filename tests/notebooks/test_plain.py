@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
 from notebooks import number
+from notebooks.execute import CHAPTERS as NUMBERED
 from notebooks.execute import METADATA
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,11 @@ def test_every_drawing_is_there_and_says_what_it_shows(path: Path) -> None:
     for alt, file in PICTURE.findall(text(path)):
         assert (path.parent / file).is_file(), file
         assert len(alt.split()) >= 3, file
+
+
+@pytest.mark.parametrize("chapter", NUMBERED, ids=lambda path: path.stem)
+def test_every_chapter_has_a_diagram(chapter: Path) -> None:
+    assert any(file.endswith(".svg") for _, file in PICTURE.findall(text(chapter)))
 
 
 def test_every_box_and_fold_is_closed(path: Path) -> None:
