@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, Visit, browser_only, parsed, playwright
+from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, ROOT, Visit, browser_only, parsed, playwright
 
 pytestmark = browser_only
 on_every_page = pytest.mark.parametrize(
@@ -63,6 +63,41 @@ def test_unfolds_solutions(shown: Visit) -> None:
     shown.page.evaluate(UNFOLD)
     shown.page.evaluate(NEXT_FRAME)
     assert shown.page.evaluate(BOXES_THAT_ARE, False) == []
+
+
+# For each option of each question on the page: the letter, the right letter, and what choosing it has shown.
+CHOOSE_EVERY_OPTION = """() => [...document.querySelectorAll("article .question")].flatMap(question =>
+  [...question.querySelectorAll("li button")].map(button => {
+    button.click();
+    const right = question.nextElementSibling.querySelector("strong").textContent.slice(0, 3);
+    return [button.textContent, right, question.querySelector("[role=status]").innerText];
+  })
+)"""
+
+
+@on_every_page
+def test_every_option_of_a_quiz_is_answered(shown: Visit) -> None:
+    answers = shown.page.evaluate(CHOOSE_EVERY_OPTION)
+    assert (len(answers) >= 12) == (shown.name in CHAPTERS)
+    for letter, right, said in answers:
+        verdict, _, reason = said.partition(":")
+        assert verdict == ("Right" if letter == right else "Not right"), said
+        assert letter in re.match(r"[\s(a-z)]*", reason)[0], said
+
+
+def test_a_quiz_is_answered_by_the_keyboard(visit: Visit) -> None:
+    opened = visit.open(f"{CHAPTERS[0]}.html")
+    question = opened.locator("article .question").last  # whose options have no formula, which is reached by Tab, too
+    question.get_by_role("button", name="(a)").focus()
+    opened.keyboard.press("Tab")
+    opened.keyboard.press("Enter")
+    assert question.get_by_role("status").inner_text().startswith("Right: (b).")
+    pressed = [button.get_attribute("aria-pressed") for button in question.get_by_role("button").all()]
+    assert pressed == ["false", "true", "false"]
+
+
+def test_the_script_of_the_quizzes_is_short() -> None:
+    assert len((ROOT / "book/_static/quiz.js").read_text().splitlines()) <= 60
 
 
 def test_searches(visit: Visit) -> None:
