@@ -155,6 +155,29 @@ def test_a_finished_run_gets_a_flow_when_it_is_resumed(vaelib, trained, tmp_path
     assert (tmp_path / "flow.png").read_bytes() != (tmp_path / "gmm.png").read_bytes()
 
 
+def test_a_trained_run_is_refined(vaelib, trained, tmp_path, data_root, monkeypatch):
+    run = shutil.copytree(trained, tmp_path / "copy")
+    with monkeypatch.context() as patch:
+        patch.setattr("vaelib.detail.Detail._train", interrupted)
+        assert vaelib("refine", run, "--steps", 1) == (
+            130,
+            f"\nvaelib: stopped; go on by `vaelib refine {run} --steps 1`.\n",
+        )
+    assert vaelib("refine", run, "--steps", 1)[0] == 0
+    assert vaelib("generate", run, "-n", 2, "-o", "detail.png")[0] == 0
+    assert vaelib("generate", run, "-n", 2, "--finish", "plain", "-o", "plain.png")[0] == 0
+    assert (tmp_path / "detail.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_only_the_folder_of_a_run_is_refined(vaelib, trained):
+    refused(vaelib("refine", "celeba64"), "celeba64 is not the folder of a run: `vaelib train NAME` makes one")
+    refused(vaelib("generate", trained, "--finish", "detail"), "has no pixel flow", "or give --finish plain")
+
+
 def test_nothing_of_the_old_weights_is_left_when_more_epochs_are_stopped(vaelib, trained, tmp_path, data_root):
     run = shutil.copytree(trained, tmp_path / "copy")
     runs.Run(run).write_metrics({"evaluation": {"psnr": 20}, "evaluation on faces": {"psnr": 10}})

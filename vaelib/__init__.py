@@ -1,10 +1,11 @@
 """The library of the course *From Autoencoders to Variational Autoencoders*.
 
-Nine files to read, and five folders. A module imports only from the floors below its own:
+Ten files to read, and five folders. A module imports only from the floors below its own:
 
     0  support                                    errors, files, devices, pictures: they import nothing of the rest
     1  data, models, losses, sharpening           datasets; the networks; the terms of the ELBO; a filter of pictures
-    2  latent, priors, flow, metrics              codes and paths between them; densities of codes; metrics
+    2  latent, priors, flow, detail, metrics      codes and paths between them; densities of codes; detail of pictures;
+                                               metrics
     3  training                                   the settings and the loop of training
     4  runs                                       everything that belongs to the folder of a run
     5  course, cli                                what only the chapters use; the command line

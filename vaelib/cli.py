@@ -48,13 +48,19 @@ class Finish(StrEnum):
 
     plain = "plain"
     sharpen = "sharpen"
+    detail = "detail"
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped checkpoint.")]
 Root = Annotated[Path | None, typer.Option(help="The folder of the data; VAELIB_DATA by default.")]
 Images = Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Images; held-out ones by default.")]
 FinishName = Annotated[
-    Finish, typer.Option(help="plain: the decoder's own output; sharpen: this through the run's sharpening filter.")
+    Finish | None,
+    typer.Option(
+        help="plain: the decoder's own output; sharpen: this through the run's filter; detail: this through its pixel "
+        "flow. Default: detail where the run has one, else plain.",
+        show_default=False,
+    ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]
 
@@ -138,6 +144,27 @@ def _way_on(experiment: str, run: Run, out: Path | None) -> str:
 
 
 @app.command()
+def refine(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a trained run.")],
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of 32 images each.")] = 10_000,
+    root: Root = None,
+) -> None:
+    """Add a pixel flow to a trained run, which gives its images detail. Give the command again if it was stopped."""
+    from . import runs
+    from .runs import refine
+
+    if not Path(run).is_dir():
+        raise UserError(f"{run} is not the folder of a run: `vaelib train NAME` makes one, and refine adds to it.")
+    refined = runs.load(run)
+    try:
+        refine.refine(refined, steps, root)
+    except KeyboardInterrupt:
+        print(f"\nvaelib: stopped; go on by `vaelib refine {run} --steps {steps}`.", file=sys.stderr)
+        sys.exit(130)
+    print(f"{refined} has a pixel flow: draw from it by `vaelib generate {run}`.")
+
+
+@app.command()
 def experiments() -> None:
     """List the experiments, with their settings and recorded results, and whether their weights are shipped."""
     from .runs import experiments as known
@@ -153,27 +180,27 @@ def generate(
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or a density fitted to the codes.")] = Prior.gmm,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
-    finish: FinishName = Finish.plain,
+    finish: FinishName = None,
     output: Output = Path("samples.png"),
 ) -> None:
     """Sample new images from a prior."""
     from .runs import pictures
 
-    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, finish.value))
+    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, finish))
 
 
 @app.command()
 def reconstruct(
     run: RunName,
     image: Images = None,
-    finish: FinishName = Finish.plain,
+    finish: FinishName = None,
     output: Output = Path("reconstructions.png"),
     root: Root = None,
 ) -> None:
     """Show images above their reconstructions."""
     from .runs import pictures
 
-    _draw(run, output, lambda shown: pictures.reconstructions(shown, image, root, finish.value))
+    _draw(run, output, lambda shown: pictures.reconstructions(shown, image, root, finish))
 
 
 @app.command()
@@ -184,7 +211,7 @@ def interpolate(
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Images from one end to the other, both included.")] = 10,
     method: Annotated[Method, typer.Option(help="Along an arc (slerp) or a straight line (lerp).")] = Method.slerp,
-    finish: FinishName = Finish.plain,
+    finish: FinishName = None,
     output: Output = Path("interpolation.png"),
     root: Root = None,
 ) -> None:
@@ -195,10 +222,10 @@ def interpolate(
         _draw(
             run,
             output,
-            lambda shown: pictures.animated_interpolation(shown, ends, steps, method.value, root, finish.value),
+            lambda shown: pictures.animated_interpolation(shown, ends, steps, method.value, root, finish),
         )
     else:
-        _draw(run, output, lambda shown: pictures.interpolation(shown, ends, steps, method.value, root, finish.value))
+        _draw(run, output, lambda shown: pictures.interpolation(shown, ends, steps, method.value, root, finish))
 
 
 @app.command()
@@ -207,7 +234,7 @@ def manipulate(
     image: Images = None,
     attribute: Annotated[str, typer.Option(help="For example Smiling or Eyeglasses.")] = "Smiling",
     strengths: Annotated[str, typer.Option(help="Multiples of the attribute's direction.")] = "-3,-2,-1,0,1,2,3",
-    finish: FinishName = Finish.plain,
+    finish: FinishName = None,
     output: Output = Path("manipulation.png"),
     root: Root = None,
 ) -> None:
@@ -215,7 +242,7 @@ def manipulate(
     from .runs import pictures
 
     multiples = _numbers(strengths)
-    _draw(run, output, lambda shown: pictures.manipulation(shown, image, attribute, multiples, root, finish.value))
+    _draw(run, output, lambda shown: pictures.manipulation(shown, image, attribute, multiples, root, finish))
 
 
 @app.command()

@@ -7,6 +7,7 @@ In reading order:
     train        from an experiment to a run's folder
     checkpoints  files of weights, and of the state that a resumed training run needs
     statistics   what is fitted after training: priors, attribute directions, a sharpener; held-out codes
+    refine       the pixel flow of a trained run
     snapshots    pictures of every epoch
     evaluation   the metrics of a trained model; with comparison, edits, features, and the networks that give features:
                  classifier, imagenet and inception
@@ -18,6 +19,8 @@ from .run import (
     ANIMATION,
     CODES,
     CONFIG,
+    DETAIL,
+    DETAIL_RESUME,
     HISTORY,
     METRICS,
     MODEL,
@@ -35,6 +38,8 @@ __all__ = [
     "ANIMATION",
     "CODES",
     "CONFIG",
+    "DETAIL",
+    "DETAIL_RESUME",
     "HISTORY",
     "METRICS",
     "MODEL",

@@ -1,8 +1,8 @@
 """Models as files: safetensors, which hold tensors and a little text and cannot run code.
 
-One file holds the weights, with the architecture in its header. Another holds the state that a stopped training run
-needs to continue. A file may come from an untrusted source, so everything in it is checked before use. Shipped files
-are float16; loaded tensors are float32.
+One file holds the weights, with the architecture in its header. Another holds the pixel flow, and a third the state
+that a stopped training run needs to continue. A file may come from an untrusted source, so everything in it is checked
+before use. Shipped files are float16; loaded tensors are float32.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..detail import Detail, patch_of
 from ..models import MODELS, LatentModel
 from ..support.errors import UserError
 from ..support.tensorfiles import in_float32, read_about, read_tensors, with_prefix, write_tensors
@@ -60,17 +61,43 @@ def read_architecture(path: Path) -> dict:
     return _empty_model(path, read_about(path)).config
 
 
+def write_detail(path: Path, detail: Detail) -> None:
+    """Write the weights of a pixel flow in their own precision."""
+    write_tensors(path, detail.tensors(), {})
+
+
+def read_detail(path: Path, architecture: dict) -> Detail:
+    """Read the pixel flow of the model with these arguments.
+
+    Raises `UserError` if the file is missing or damaged, or belongs to a model of another image size.
+    """
+    tensors, _ = read_tensors(path)
+    try:
+        detail = Detail.from_tensors(in_float32(tensors))
+        if not all(tensor.isfinite().all() for tensor in detail.tensors().values()):
+            raise ValueError("its weights are not finite")
+        if detail.network.patch != patch_of(architecture["image_size"]):
+            raise ValueError(f"it is not for images of {architecture['image_size']} pixels")
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
+    return detail
+
+
 def write_resume(path: Path, training: Training) -> None:
     """Write weights, Adam's moments and the history to one file, so that all belong to the same epoch."""
-    moments = {
-        f"adam.{index}.{key}": value
-        for index, state in training.optimizer.state_dict()["state"].items()
-        for key, value in state.items()
-    }
     model = training.state
     weights = {f"model.{key}": value for key, value in model.state_dict().items()}
     about = {"model": type(model).__name__, "config": model.config, "history": training.history}
-    write_tensors(path, weights | moments, about)
+    write_tensors(path, weights | adam_moments(training.optimizer), about)
+
+
+def adam_moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The moments and step counts of Adam, by names that begin with "adam."."""
+    return {
+        f"adam.{index}.{key}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
 
 
 def read_resume(path: Path, training: Training) -> None:
@@ -84,7 +111,7 @@ def read_resume(path: Path, training: Training) -> None:
     model = training.state
     try:
         model.load_state_dict(with_prefix(tensors, "model."))
-        _load_moments(training.optimizer, with_prefix(tensors, "adam."))
+        load_moments(training.optimizer, with_prefix(tensors, "adam."))
         training.history = list(about["history"])
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(
@@ -93,7 +120,7 @@ def read_resume(path: Path, training: Training) -> None:
         ) from error
 
 
-def _load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
+def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
     """Restore each parameter's moments in the memory format of the parameter, as fused Adam requires."""
     state = {}
     for index, parameter in enumerate(optimizer.param_groups[0]["params"]):

@@ -24,7 +24,8 @@ class Experiment(Settings):
     An experiment file sets some of these keys, and `--set key=value` overrides any. `about` describes the experiment in
     one sentence. The images of `dataset` have `size` pixels a side. `model` is a class of `vaelib.models`, and
     `latent_dim` and `channels` are its arguments. `flow_steps` is the number of steps in which a flow is fitted to the
-    codes after training; 0 fits none. A file names the likelihood, and gives `sigma` if it is Gaussian.
+    codes after training, and `detail_steps` the number for the pixel flow; 0 fits none. A file names the likelihood,
+    and gives `sigma` if it is Gaussian.
     """
 
     about: str
@@ -34,11 +35,13 @@ class Experiment(Settings):
     latent_dim: int = 64
     channels: tuple[int, ...] = (32, 64, 128, 256)
     flow_steps: int = 0
+    detail_steps: int = 0
 
     def __post_init__(self):
         super().__post_init__()
-        if self.flow_steps < 0:
-            raise UserError(f"flow_steps is {self.flow_steps}: it must be 0 (no flow) or more.")
+        for name in ("flow_steps", "detail_steps"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}: it must be 0 (no flow) or more.")
 
     def build_model(self) -> LatentModel:
         """The untrained model. Seed torch before the call: its weights are random."""
@@ -67,7 +70,7 @@ class Experiment(Settings):
 _FIELDS = {field.name: str(field.type) for field in dataclasses.fields(Experiment)}
 _TYPES = _FIELDS | {"likelihood": "str", "sigma": "float"}
 _SETTINGS = [field.name for field in dataclasses.fields(Settings)]
-_LAST = ("flow_steps", "seed")
+_LAST = ("flow_steps", "detail_steps", "seed")
 _OWN = [name for name in _FIELDS if name not in (*_SETTINGS, *_LAST)]
 _ORDER = [*_OWN, "likelihood", "sigma", *(name for name in _SETTINGS if name not in ("likelihood", *_LAST)), *_LAST]
 # The keys of an experiment file and the types of their values: first dataset and model, then the settings of the loop.

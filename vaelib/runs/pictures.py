@@ -18,13 +18,14 @@ from torch import Tensor
 from .. import data, latent
 from ..data.celeba import CROP
 from ..data.decode import FORMATS, decode
+from ..detail import Detail
 from ..models import VAE, LatentModel, Prior
 from ..priors import StandardNormal
 from ..sharpening import Sharpener
 from ..support import images
 from ..support.errors import UserError, unknown
 from .experiments import Experiment
-from .run import CODES, STATISTICS, Run
+from .run import CODES, DETAIL, STATISTICS, Run
 from .statistics import Codes
 
 ALIGNED = (178, 218)  # pixels of CelebA's aligned images
@@ -33,20 +34,22 @@ PAIRS = 6  # interpolations if no ends are named
 MOST_IN_A_ROW = 8
 SCALE = 2  # screen pixels per pixel
 ENCODED = 100  # held-out images of a run that has no codes yet
-PLAIN, SHARPEN = "plain", "sharpen"
-FINISHES = (PLAIN, SHARPEN)  # what the decoder itself generates; this after the run's sharpener
+PLAIN, SHARPEN, DETAILED = "plain", "sharpen", "detail"
+FINISHES = (PLAIN, SHARPEN, DETAILED)  # what the decoder itself gives; after the sharpener; after the pixel flow
 DOWNLOADED = ("celeba", "cifar10")  # datasets that are too large to be downloaded for one picture
 
 
-def samples(run: Run, n: int, prior: str, seed: int, finish: str = PLAIN) -> Image.Image:
+def samples(run: Run, n: int, prior: str, seed: int, finish: str | None = None) -> Image.Image:
     """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
-    decode = _decoder(run, finish)
+    decode = _decoder(run, finish, seed)
     density: Prior = StandardNormal(run.model.latent_dim) if prior == "normal" else run.statistics.prior(prior)
     z = density.sample(n, torch.Generator().manual_seed(seed))
     return images.grid(decode(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
-def reconstructions(run: Run, paths: Sequence[Path] | None, root: Path | None, finish: str = PLAIN) -> Image.Image:
+def reconstructions(
+    run: Run, paths: Sequence[Path] | None, root: Path | None, finish: str | None = None
+) -> Image.Image:
     """Images in one row, their reconstructions in the row below, and so on.
 
     If no image is named and the run's dataset would have to be downloaded, the picture shows only reconstructions,
@@ -63,7 +66,7 @@ def reconstructions(run: Run, paths: Sequence[Path] | None, root: Path | None, f
     return images.grid(torch.cat([_filled(row, columns) for pair in rows for row in pair]), columns, scale=SCALE)
 
 
-def _reconstructions_alone(run: Run, dataset: str, finish: str) -> Image.Image:
+def _reconstructions_alone(run: Run, dataset: str, finish: str | None) -> Image.Image:
     x_hat = _decoder(run, finish)(run.codes.mu[: 2 * SHOWN])
     picture = images.grid(x_hat, MOST_IN_A_ROW, scale=SCALE)
     return images.titled(picture, [f"reconstructions; for their originals: vaelib prepare {dataset}"])
@@ -75,7 +78,7 @@ def _filled(row: Tensor, columns: int) -> Tensor:
 
 
 def interpolation(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str = PLAIN
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str | None = None
 ) -> Image.Image:
     """One row per pair of images, one column per step from the first to the second."""
     decoded = _interpolations(run, ends, steps, method, root, finish)
@@ -83,7 +86,7 @@ def interpolation(
 
 
 def animated_interpolation(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str = PLAIN
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str | None = None
 ) -> list[Image.Image]:
     """One frame per step, forwards and then backwards; every pair keeps its place in the grid."""
     decoded = _interpolations(run, ends, steps, method, root, finish)
@@ -92,7 +95,7 @@ def animated_interpolation(
 
 
 def _interpolations(
-    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str
+    run: Run, ends: Sequence[Path] | None, steps: int, method: str, root: Path | None, finish: str | None
 ) -> Tensor:
     """The decoded interpolations of all pairs: (pairs, steps, 3, H, W)."""
     if ends and len(ends) != 2:
@@ -103,7 +106,7 @@ def _interpolations(
         raise UserError(f"The dataset of {run} holds out only one image: name the two images to interpolate between.")
     pairs = zip(z[: len(z) // 2 * 2 : 2], z[1::2], strict=True)
     paths = torch.stack([latent.interpolate(z0, z1, steps, method) for z0, z1 in pairs])
-    return _decoder(run, finish)(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
+    return _decoder(run, finish, same_noise=True)(paths.flatten(0, 1)).unflatten(0, paths.shape[:2])
 
 
 def manipulation(
@@ -112,7 +115,7 @@ def manipulation(
     attribute: str,
     strengths: Sequence[float],
     root: Path | None,
-    finish: str = PLAIN,
+    finish: str | None = None,
 ) -> Image.Image:
     """One row per image, one column per multiple of the attribute's direction that is added to its code.
 
@@ -123,7 +126,7 @@ def manipulation(
     codes = _codes(run, model, paths, root)
     z = codes.mu if paths else codes.lacking(attribute)[:SHOWN]
     moved = z[:, None] + torch.tensor(strengths)[:, None] * direction  # (images, strengths, latent_dim)
-    decoded = _decoder(run, finish)(moved.flatten(0, 1))
+    decoded = _decoder(run, finish, same_noise=True)(moved.flatten(0, 1))
     edited = images.grid(decoded, columns=len(strengths), scale=SCALE)
     return images.titled(edited, [f"{strength:+g}" if strength else "0" for strength in strengths])
 
@@ -145,21 +148,40 @@ def _encode(model: LatentModel, x: Tensor) -> Tensor:
     return torch.cat([posterior[0] for posterior in encoded] if isinstance(model, VAE) else encoded)
 
 
-def _decoder(run: Run, finish: str) -> Callable[[Tensor], Tensor]:
+def _decoder(run: Run, finish: str | None, seed: int = 0, same_noise: bool = False) -> Callable[[Tensor], Tensor]:
     """A function from codes to images: the run's decoder, followed by `finish`.
 
-    Raises `UserError` if `finish` is unknown, or if the run has no sharpener and one is needed.
+    By default the finish is `DETAILED` where the run has a pixel flow, and else `PLAIN`. With `same_noise` the pixel
+    flow draws the details of all images from the same noise, so that they do not flicker along a path of codes. Raises
+    `UserError` if `finish` is unknown, or if the run lacks what it needs.
     """
-    if finish not in FINISHES:
-        raise unknown("finish", finish, FINISHES)
-    model, sharpener = run.model, _sharpener(run) if finish == SHARPEN else None
+    model = run.model  # first: a damaged file of weights explains whatever else does not fit
+    finishing = _finishing(run, finish or (DETAILED if run.has(DETAIL) else PLAIN), seed, same_noise)
 
     @torch.no_grad()
     def decode(z: Tensor) -> Tensor:
-        x_hat = torch.cat([model.decode(part) for part in z.split(data.BATCH_SIZE)])
-        return sharpener(x_hat) if sharpener else x_hat
+        return finishing(torch.cat([model.decode(part) for part in z.split(data.BATCH_SIZE)]))
 
     return decode
+
+
+def _finishing(run: Run, finish: str, seed: int, same_noise: bool) -> Callable[[Tensor], Tensor]:
+    """The function from decoded images to finished ones, of the same shape."""
+    if finish not in FINISHES:
+        raise unknown("finish", finish, FINISHES)
+    if finish == PLAIN:
+        return lambda x_hat: x_hat
+    if finish == SHARPEN:
+        return _sharpener(run)
+    detail = _detail(run)
+
+    def detailed(x_hat: Tensor) -> Tensor:
+        noise = torch.randn(
+            (1 if same_noise else len(x_hat), *x_hat.shape[1:]), generator=torch.Generator().manual_seed(seed)
+        )
+        return detail.at_noise(x_hat, noise)
+
+    return detailed
 
 
 def _sharpener(run: Run) -> Sharpener:
@@ -169,6 +191,15 @@ def _sharpener(run: Run) -> Sharpener:
             f"--finish {PLAIN}."
         )
     return run.statistics.sharpener
+
+
+def _detail(run: Run) -> Detail:
+    if not run.has(DETAIL):
+        raise UserError(
+            f"{run} has no pixel flow: fit one with `vaelib refine {run}`, which takes an hour on a CPU and can be "
+            f"stopped and continued, or give --finish {PLAIN}."
+        )
+    return run.detail
 
 
 def _at_hand(experiment: Experiment, root: Path | None) -> bool:

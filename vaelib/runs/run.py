@@ -15,12 +15,14 @@ from . import checkpoints
 if TYPE_CHECKING:  # the methods import these when needed, so that sampling does not wait for them
     import pandas as pd
 
+    from ..detail import Detail
     from .experiments import Experiment
     from .statistics import Codes, Statistics
 
 CONFIG, HISTORY, METRICS = "config.toml", "history.csv", "metrics.json"  # settings; one row per epoch; metrics
 MODEL, RESUME = "model.safetensors", "resume.safetensors"  # the weights; the state to resume training from
 STATISTICS, CODES = "statistics.safetensors", "codes.safetensors"  # see `vaelib.runs.statistics`
+DETAIL, DETAIL_RESUME = "detail.safetensors", "detail-resume.safetensors"  # the pixel flow; to continue its fit
 PICTURES, ANIMATION = "pictures", "training.gif"  # a folder with pictures of every epoch; all of them as an animation
 SHIPPED = Path(__file__).parents[1] / "shipped"  # one folder for each checkpoint that comes with the package
 
@@ -80,6 +82,11 @@ class Run:
         return read_codes(self.path(CODES), self._architecture)
 
     @cached_property
+    def detail(self) -> Detail:
+        """The pixel flow that gives decoded images detail. Raises as `model` does."""
+        return checkpoints.read_detail(self.path(DETAIL), self._architecture)
+
+    @cached_property
     def history(self) -> pd.DataFrame:
         """One row for each epoch: see `vaelib.training.fit`."""
         import pandas as pd
@@ -118,12 +125,13 @@ class Run:
     def write_model(self, model: LatentModel) -> None:
         """Write the weights, in float32 and so exactly, and the architecture.
 
-        Existing statistics and codes are removed first, because they describe the weights that are replaced.
+        Existing statistics, codes and pixel flow are removed first, because they describe the weights that are
+        replaced.
         """
         with disk_errors_as_user_error(self.folder):
-            for part in (STATISTICS, CODES):
+            for part in (STATISTICS, CODES, DETAIL, DETAIL_RESUME):
                 self.path(part).unlink(missing_ok=True)
-        self._forget("model", "statistics", "codes")
+        self._forget("model", "statistics", "codes", "detail")
         checkpoints.write_model(self.path(MODEL), model)
 
     def write_statistics(self, statistics: Statistics) -> None:
@@ -139,6 +147,11 @@ class Run:
 
         write_codes(self.path(CODES), codes)
         self._forget("codes")
+
+    def write_detail(self, detail: Detail) -> None:
+        """Write the pixel flow to detail.safetensors."""
+        checkpoints.write_detail(self.path(DETAIL), detail)
+        self._forget("detail")
 
     def write_history(self, history: pd.DataFrame) -> None:
         """Write the table of epochs to history.csv."""

@@ -16,6 +16,7 @@ from ..support.errors import UserError
 from ..support.files import make_folder, require_folder_of
 from . import checkpoints, experiments, snapshots
 from .experiments import Experiment
+from .refine import refine
 from .run import CONFIG, RESUME, Run
 from .statistics import COMPONENTS, encode_held_out, fit_statistics
 
@@ -77,6 +78,8 @@ def train(
         run.write_codes(encode_held_out(model, valid_set))
         images = {"train_images": len(train_set), "valid_images": len(valid_set)}
         run.write_metrics({"training": images | training_metrics(experiment, history)})
+        if experiment.detail_steps:
+            refine(run, experiment.detail_steps, root, progress)
     return history
 
 

@@ -1,0 +1,87 @@
+"""The pixel flow of a trained run: fitted to the run's own images, and continued if it was stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import torch
+
+from .. import data
+from ..detail import Detail, Fitting
+from ..support import devices
+from ..support.errors import UserError
+from ..support.files import disk_errors_as_user_error
+from ..support.tensorfiles import read_tensors, with_prefix, write_tensors
+from .checkpoints import adam_moments, load_moments
+from .run import DETAIL, DETAIL_RESUME, Run
+
+REPORT_EVERY = 1000  # steps: a line each
+REMEDY = "stop other programs that use it, or set the environment variable ACCELERATE_USE_CPU=true"
+
+
+@devices.out_of_memory_as_user_error(REMEDY)
+def refine(run: Run, steps: int, root: str | Path | None = None, progress: bool = True) -> None:
+    """Fit a pixel flow to the training images of the run's dataset and write it to the run's folder.
+
+    Its settings and metrics then say in how many steps, and what it cost.
+
+    A stopped fit continues where it stopped; a finished one of as many steps is left as it is. Raises `UserError` if a
+    fit of another number of steps was begun and not finished.
+    """
+    if run.has(DETAIL) and run.metrics.get("detail", {}).get("steps") == steps:
+        return
+    experiment = run.experiment
+    model = run.model.to(devices.accelerator().device).to(memory_format=torch.channels_last)
+    ds = data.load(experiment.dataset, experiment.size, "train", root, progress)
+    path, started = run.path(DETAIL_RESUME), time.perf_counter()
+    losses: list[float] = []
+
+    def keep(state: Fitting) -> None:
+        losses[:] = state.losses
+        _write_state(path, state, steps)
+        if progress and state.step % REPORT_EVERY == 0:
+            print(f"detail {state.step}/{steps}  loss {losses[-1]:.4g}", flush=True)
+
+    detail = Detail(steps, experiment.seed).fit(
+        model,
+        ds,
+        flip=experiment.flip,
+        resume=lambda state: _resume(path, state, steps),
+        after_steps=keep,
+        progress=progress,
+    )
+    run.write_detail(detail)
+    seconds = time.perf_counter() - started
+    run.write_experiment(dataclasses.replace(experiment, detail_steps=steps))
+    cost = {"seconds": seconds, "hardware": devices.hardware()}
+    run.write_metrics({"detail": {"steps": steps, "images": len(ds), "losses": losses} | cost})
+    with disk_errors_as_user_error(path):
+        path.unlink(missing_ok=True)
+
+
+def _write_state(path: Path, state: Fitting, steps: int) -> None:
+    """Write the network, Adam's moments and the number of the step to one file, so that all belong together."""
+    weights = {f"network.{key}": value for key, value in state.network.state_dict().items()}
+    write_tensors(
+        path, weights | adam_moments(state.optimizer), {"step": state.step, "steps": steps, "losses": state.losses}
+    )
+
+
+def _resume(path: Path, state: Fitting, steps: int) -> None:
+    """Restore the state that `_write_state` wrote, in place, if there is one."""
+    if not path.is_file():
+        return
+    tensors, about = read_tensors(path)
+    if about.get("steps") != steps:
+        raise UserError(
+            f"{path} belongs to a fit of {about.get('steps')} steps, and {steps} are asked for: give the old number to "
+            "go on with it, or remove the file to start again."
+        )
+    try:
+        state.network.load_state_dict(with_prefix(tensors, "network."))
+        load_moments(state.optimizer, with_prefix(tensors, "adam."))
+        state.step, state.losses = int(about["step"]), [float(loss) for loss in about["losses"]]
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path} does not fit this run's pixel flow: remove it to start again.") from error
