@@ -54,11 +54,11 @@ class Gaussian:
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n independent draws, (n, latent_dim)."""
         noise = torch.randn(n, len(self.mean), generator=generator)
-        return self.mean + noise @ _cholesky(self.covariance).T
+        return self.mean + noise @ cholesky(self.covariance).T
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (n, latent_dim): (n,) nats."""
-        return MultivariateNormal(self.mean, scale_tril=_cholesky(self.covariance)).log_prob(z)
+        return MultivariateNormal(self.mean, scale_tril=cholesky(self.covariance)).log_prob(z)
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors to save: mean (latent_dim,) and covariance (latent_dim, latent_dim)."""
@@ -101,14 +101,14 @@ class GaussianMixture:
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], generator=generator)
         z = self.means[chosen]
-        for component, scale in enumerate(_cholesky(self.covariances)):  # n matrices at once would fill the memory
+        for component, scale in enumerate(cholesky(self.covariances)):  # n matrices at once would fill the memory
             rows = chosen == component
             z[rows] += noise[rows] @ scale.T
         return z
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (n, latent_dim): (n,) nats."""
-        components = MultivariateNormal(self.means, scale_tril=_cholesky(self.covariances))
+        components = MultivariateNormal(self.means, scale_tril=cholesky(self.covariances))
         return MixtureSameFamily(Categorical(self.weights), components).log_prob(z)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -123,7 +123,8 @@ class GaussianMixture:
         return prior
 
 
-def _cholesky(covariance: Tensor) -> Tensor:
+def cholesky(covariance: Tensor) -> Tensor:
+    """The factors L of covariances L Lᵀ, (..., d, d): L times noise of N(0, I) has that covariance."""
     # An autoencoder's codes may fill only a subspace. Their covariance is then singular up to float32 rounding, so a
     # small multiple of the identity is added.
     covariance = covariance.double()
