@@ -105,9 +105,10 @@ def _pill(d: Drawing, x: float, y: float, width: float, text: str) -> None:
 
 
 def _under(d: Drawing, x: float, y: float, name: str, note: str = "") -> None:
-    """The name of a thing and a note, below it."""
+    """The name of a thing, and a note if there is one, below it."""
     d.text(x, y + 60, name, anchor="middle")
-    d.text(x, y + 78, note, size=SMALL, anchor="middle", fill="muted")
+    if note:
+        d.text(x, y + 78, note, size=SMALL, anchor="middle", fill="muted")
 
 
 ROOMS = {  # of the museum: its exhibits by number, in a few words
