@@ -91,14 +91,13 @@ def decoder_layers(model: LatentModel) -> list[Layer]:
     channels, size = norms[0].num_features, model.image_size >> len(norms)
     weights = first.weight.double().unflatten(0, (channels, size, size)).permute(3, 1, 2, 0)  # latent, y, x, channel
     bias = first.bias.double().unflatten(0, (channels, size, size)).permute(1, 2, 0)
-    layers = []
-    for i, norm in enumerate(norms):
+    layers: list[Layer] = []
+    for norm, convolution in zip(norms, convolutions, strict=True):
         scale, shift = affine(norm)
-        kind = "transposed" if i else "linear"
-        layers.append(
-            Layer(kind, "leaky", (weights * scale).flatten(1), (bias * scale + shift).flatten(), size if not i else 1)
-        )
-        weights, bias = convolutions[i].weight.double().permute(0, 2, 3, 1), convolutions[i].bias.double()
+        kind = "transposed" if layers else "linear"
+        layers.append(Layer(kind, "leaky", (weights * scale).flatten(1), (bias * scale + shift).flatten()))
+        weights, bias = convolution.weight.double().permute(0, 2, 3, 1), convolution.bias.double()
+    layers[0].size = size
     return [*layers, Layer("transposed", "sigmoid", weights.flatten(1), bias)]
 
 
@@ -153,10 +152,9 @@ def errors_of(run_: Run, networks: dict[str, Any]) -> dict[str, float]:
     """The largest difference of a pixel, of pictures decoded and of pictures encoded and decoded."""
     model, decoder = run_.model, [rounded(layer) for layer in networks["decoder"]]
     noise = torch.Generator().manual_seed(0)
-    z = [
-        prior.sample(MEASURED_ON, noise) for prior in (StandardNormal(model.latent_dim), run_.statistics.priors["gmm"])
-    ]
-    z = torch.cat([*z, run_.codes.mu[:MEASURED_ON]])
+    priors = StandardNormal(model.latent_dim), run_.statistics.priors["gmm"]
+    drawn = [prior.sample(MEASURED_ON, noise) for prior in priors]
+    z = torch.cat([*drawn, run_.codes.mu[:MEASURED_ON]])
     pictures = model.decode(z)
     errors = {"decoder": largest(run(decoder, z.double()) - pictures)}
     if "encoder" in networks:

@@ -1,9 +1,9 @@
 """How weights are written for the page: each a small integer, and each integer one character of a script.
 
 A page that was opened from a disk may not fetch a file, but it may load a script. The integers are those of
-quantisation: a column of a weight matrix is its largest absolute value times integers / levels. The commonest integers 0,
-−1, 1, −2, 2, … are the characters that take one byte in UTF-8, the others take two bytes. A million weights so take
-1.1 to 1.2 MB, where base64 would take 1.3 MB. `book/_static/live/vaelib.js` reads them.
+quantisation: a column of a weight matrix is its largest absolute value times integers / levels. The commonest
+integers 0, −1, 1, −2, 2, … are the characters that take one byte in UTF-8, the others take two bytes. A million weights
+take 1.1 to 1.2 MB, where base64 would take 1.3 MB. `book/_static/live/vaelib.js` reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FORBIDDEN = {0, 10, 13, 34, 92}  # what ends a string of JavaScript or has a spe
 CODES = [code for code in range(2048) if code not in FORBIDDEN]  # the characters of one or two bytes
 DIGIT = 1000  # a number that needs six digits is two integers, of which the first counts thousands
 
-# Integers up to `levels` for layers of at least so many weights. Large layers take most of the space; errors of the small
+# The largest integer in layers of at least so many weights. Large layers take most of the space. Errors of the small
 # ones, which are the last of a decoder, are seen most.
 LEVELS = ((300_000, 124), (50_000, 250), (0, 950))
 
