@@ -8,7 +8,8 @@ Ten files to read, and five folders. A module imports only from the floors below
                                                metrics
     3  training                                   the settings and the loop of training
     4  runs                                       everything that belongs to the folder of a run
-    5  course, cli                                what only the chapters use; the command line
+    5  course                                     what only the chapters use, and grading them
+    6  cli                                        the command line
 
 `shipped/` holds the weights and the recorded metrics of the models that the course shows.
 

@@ -269,6 +269,27 @@ def evaluate(
         measured.write_metrics({f"evaluation on {dataset}" if dataset else "evaluation": metrics})
 
 
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The students' notebooks, in folders or not.")],
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that a notebook may take.")] = 600,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The table to write, as CSV.")] = Path("grades.csv"),
+) -> None:
+    """Run students' notebooks and write a table of the checks that pass. Each notebook runs in its own process."""
+    require_folder_of(output)
+    from .course import grading
+
+    grades = []
+    try:
+        for graded in grading.grade_all(folder, limit):
+            print(graded, flush=True)
+            grades.append(graded)
+    finally:  # also after Ctrl-C: an hour of grading must not be lost
+        if grades:
+            grading.write_table(grades, output)
+            print(output)
+
+
 def _draw(run: str, output: Path, make: Callable[[Run], Image | list[Image]]) -> None:
     """Write what `make` returns for a run: a picture, or a list of frames as an animation."""
     require_folder_of(output)
