@@ -21,7 +21,9 @@ def edits(runs: list[RunRecord], main: RunRecord | None, pictures: Path) -> list
     plots.save(plots.edits(main), pictures / "edits.png")
     measured = main.evaluation["edits"]
     faces = max(edit["faces"] for edit in measured.values())
-    known = {name: edit["judge_accuracy"] for name, edit in measured.items() if edit["judge_accuracy"] is not None}
+    known = {
+        name: edit["classifier_accuracy"] for name, edit in measured.items() if edit["classifier_accuracy"] is not None
+    }
     accuracies = ", ".join(f"{name} {100 * accuracy:.1f} %" for name, accuracy in known.items())  # as on the card
     return [
         "## Edits",

@@ -17,7 +17,7 @@ from pages.records import SAMPLES, SHARPENED_SAMPLES, RunRecord, Sources, read_s
 from vaelib.runs import CONFIG, Run
 from vaelib.support.errors import UserError
 
-EDIT = {"faces": 500, "judge_accuracy": 0.9, "strengths": [1.0, 2.0]}
+EDIT = {"faces": 500, "classifier_accuracy": 0.9, "strengths": [1.0, 2.0]}
 EDIT["most_changed"] = [{"attribute": "Young", "change": 0.25}] * 2
 
 

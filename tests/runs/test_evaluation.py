@@ -204,7 +204,7 @@ def test_faces_are_measured_by_the_attribute_classifier(of_faces):
     assert set(of_faces["edits"]) | {n.removeprefix("edits: ") for n in of_faces["not_computed"]} >= set(FACES[:2])
     for edit in of_faces["edits"].values():
         assert len(edit["success"]) == len(edit["strengths"]) == 5
-        assert 0 <= edit["judge_accuracy"] <= 1
+        assert 0 <= edit["classifier_accuracy"] <= 1
 
 
 def test_large_images_are_resized_for_the_attribute_classifier():
@@ -458,7 +458,7 @@ def test_the_table_has_every_group(of_faces):
     assert f"{of_faces['elbo']:,.0f}" in text
     assert str(metrics.Estimate(of_faces["bits_per_dim"], of_faces["bits_per_dim_error"])) in text
     name, edit = next(iter(of_faces["edits"].items()))
-    accuracy = f"accuracy of the attribute classifier {100 * edit['judge_accuracy']:.1f} %"
+    accuracy = f"accuracy of the attribute classifier {100 * edit['classifier_accuracy']:.1f} %"
     assert f"edit: {name}, of {edit['faces']} faces without it; {accuracy}\n" in text
     assert "not computed: inception: --inception was not given" in text
     assert max(map(len, text.splitlines())) <= 120 and "nan" not in text.lower()

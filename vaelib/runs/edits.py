@@ -115,17 +115,18 @@ class Edits:
             self.accuracies = classifier_accuracies(network, held_out)
 
     def metrics(self, decode: Callable[[Tensor], Tensor], progress: bool = False) -> tuple[dict, dict[str, str]]:
-        """`edit_metrics` by attribute, with judge_accuracy (None without labels); and the reasons for missing ones.
+        """`edit_metrics` by attribute, with classifier_accuracy (None without labels); and the reasons for missing
+        edits.
 
-        judge_accuracy is the attribute classifier's accuracy on the held-out labels. `decode` maps codes to images, on
-        the device of the model and the classifier.
+        classifier_accuracy is that of the attribute classifier on the held-out labels. `decode` maps codes to images,
+        on the device of the model and the classifier.
         """
         if not self.directions:
             return {}, {"edits": f"the run knows no direction of {' or '.join(EDITED)}"}
         edits, reasons = {}, {}
         for name in self.directions:
             try:
-                edits[name] = self._metrics(decode, name, progress) | {"judge_accuracy": self.accuracies.get(name)}
+                edits[name] = self._metrics(decode, name, progress) | {"classifier_accuracy": self.accuracies.get(name)}
             except UserError as error:
                 reasons[f"edits: {name}"] = str(error)
         return edits, reasons

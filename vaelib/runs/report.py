@@ -209,7 +209,7 @@ def _edit(name: str, edit: dict) -> str:
         f"strength {strength:g}": {key: values[i] for key, values in columns.items()}
         for i, strength in enumerate(edit["strengths"])
     }
-    accuracy = edit["judge_accuracy"]
+    accuracy = edit["classifier_accuracy"]
     quality = "" if accuracy is None else f"; accuracy of the attribute classifier {100 * accuracy:.1f} %"
     return _table(f"edit: {name}, of {edit['faces']} faces without it{quality}", rows)
 
