@@ -66,7 +66,8 @@ def export(run: Run, folder: Path) -> list[Path]:
     if max(errors.values()) > LARGEST_ERROR:
         raise UserError(f"Rounding {run} changes a pixel by {max(errors.values()):.4f}: give its layers more levels.")
     about = {"name": run.name, "size": run.model.image_size, "latent": run.model.latent_dim, "parts": list(networks)}
-    about |= {"attributes": run.statistics.attribute_names, "errors": errors, "sources": sources(run)}
+    about |= {"attributes": run.statistics.attribute_names, "sigma": round(run.statistics.sigma, 4)}
+    about |= {"errors": errors, "sources": sources(run)}
     written = [write(folder, run.name, *statistics(run, about))]
     return written + [write(folder, f"{run.name}-{part}", *network(layers)) for part, layers in networks.items()]
 
