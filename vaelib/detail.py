@@ -193,17 +193,20 @@ class Detail:
     def at_noise(self, x_hat: Tensor, noise: Tensor, solver_steps: int = SOLVER_STEPS) -> Tensor:
         """Decoded images x_hat with the detail that noise determines: draws of N(0, 1), in their shape or (1, 3, H, H).
 
-        With the same noise, images that differ little get details that differ little. Returns images in [0, 1], on the
-        CPU.
+        With the same noise, images that differ little get details that differ little. Computed where the network is;
+        returns images in [0, 1], on the CPU.
         """
-        parts = zip(x_hat.cpu().split(AT_ONCE), noise.expand(x_hat.shape).split(AT_ONCE), strict=True)
-        return torch.cat([self._moved(images, start, solver_steps) for images, start in parts])
+        device = self.network.inlet.weight.device
+        parts = zip(x_hat.split(AT_ONCE), noise.expand(x_hat.shape).split(AT_ONCE), strict=True)
+        return torch.cat(
+            [self._moved(images.to(device), start.to(device), solver_steps).cpu() for images, start in parts]
+        )
 
     def _moved(self, x_hat: Tensor, noise: Tensor, solver_steps: int) -> Tensor:
         """Euler's method from t = 0 to 1. The way is nearly straight, so better methods gain little."""
         x = x_hat + self.sigma * noise
         for step in range(solver_steps):
-            t = torch.full((len(x),), step / solver_steps)
+            t = torch.full((len(x),), step / solver_steps, device=x.device)
             x = x + self.network(x, x_hat, t) / solver_steps
         return x.clamp(0, 1)
 

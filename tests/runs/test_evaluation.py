@@ -14,6 +14,7 @@ import torch
 
 from vaelib import data, latent, losses, metrics
 from vaelib.data import Dataset, download
+from vaelib.detail import SIGMA, Detail, UNet
 from vaelib.flow import Flow
 from vaelib.models import VAE, AutoEncoder
 from vaelib.priors import Gaussian, GaussianMixture
@@ -67,6 +68,14 @@ def without_imagenet():
 def of_a_vae() -> dict:
     model = small()
     return evaluation.evaluate(model, dataset(90, seed=1), dataset(40), statistics(model))
+
+
+@pytest.fixture(scope="module")
+def with_detail() -> dict:
+    """The evaluation of the same model with a pixel flow that learned nothing, and so adds its noise alone."""
+    model, flow = small(), Detail(channels=(8, 8))
+    flow.network = UNet((8, 8))
+    return evaluation.evaluate(model, dataset(90, seed=1), dataset(40), statistics(model), detail=flow)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +146,16 @@ def test_decoded_images_are_measured_once_more_after_sharpening(of_a_vae):
     assert set(sharpened["frechet"]["pixels"]) == set(of_a_vae["frechet"]["pixels"])
     for title, distance in sharpened["frechet"]["pixels"].items():
         assert (distance == of_a_vae["frechet"]["pixels"][title]) == (title == "training images")
+
+
+def test_decoded_images_are_measured_once_more_with_detail(of_a_vae, with_detail):
+    assert {key: value for key, value in with_detail.items() if key != "detail"} == of_a_vae
+    detailed, plain = with_detail["detail"], of_a_vae
+    assert set(detailed) == set(of_a_vae["unsharp_mask"])
+    assert set(detailed["frechet"]["pixels"]) == set(of_a_vae["unsharp_mask"]["frechet"]["pixels"])
+    assert detailed["mse"] == pytest.approx(plain["mse"] + SIGMA**2, rel=0.05)  # few pixels are clipped
+    assert "The same, with detail:" in report.evaluation(with_detail)
+    assert "with detail" not in report.evaluation(of_a_vae)
 
 
 def test_an_unsharp_mask_is_the_baseline_of_sharpening(of_a_vae):

@@ -1,7 +1,7 @@
 """The metrics of a trained model on images that it has not seen.
 
 Sets of images are compared with the held-out images (`vaelib.runs.comparison`). Decoded images are measured as decoded,
-sharpened by the run's filter, and sharpened by an unsharp mask.
+sharpened by the run's filter, sharpened by an unsharp mask, and with the detail of the run's pixel flow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .. import data, losses, metrics
+from ..detail import Detail
 from ..latent import batches, encode_dataset, reconstruct_all, sample_all
 from ..models import VAE, LatentModel
 from ..priors import StandardNormal
@@ -25,7 +26,7 @@ from . import classifier
 from .comparison import HELD_OUT, NEIGHBOURS, RECONSTRUCTIONS, TRAINING, compare, samples_of
 from .edits import Edits
 from .features import Extractor, Features, Reasons, feature_extractors, features_of, first_features, progress_bar
-from .run import Run
+from .run import DETAIL, Run
 from .statistics import Statistics
 
 FEWEST = 2 * (NEIGHBOURS + 1)  # images of each kind: half of them must hold an image and its k neighbours
@@ -59,6 +60,7 @@ def evaluate_run(
         train_set,
         held_out,
         statistics,
+        detail=run.detail if run.has(DETAIL) else None,
         trained_on=dataset in (None, experiment.dataset),
         with_inception=with_inception,
         progress=progress,
@@ -71,6 +73,7 @@ def evaluate(
     held_out: data.Dataset,
     statistics: Statistics,
     *,
+    detail: Detail | None = None,
     trained_on: bool = True,
     with_inception: bool = False,
     progress: bool = False,
@@ -86,7 +89,8 @@ def evaluate(
 
     sharpened: all of these except the likelihood, of the decoded images after the sharpener of `statistics`, if there
     is one; unsharp_mask: the same after an unsharp mask, of reconstructions and samples from the best prior alone and
-    without edits. not_computed: the reason why a metric is missing, by name.
+    without edits; detail: as unsharp_mask, after the pixel flow `detail`, if there is one. not_computed: the reason why
+    a metric is missing, by name.
 
     Raises `UserError` if there are too few images to compare.
     """
@@ -117,6 +121,11 @@ def evaluate(
         reasons |= {f"sharpened {name}": reason for name, reason in others.items()}
     few_sets = (RECONSTRUCTIONS, samples_of(plain["best_prior"]))
     results["unsharp_mask"] = decoded.measure(unsharp_mask, few_sets)
+    if detail:
+        detail.network.to(model.device)
+        results["detail"] = decoded.measure(
+            lambda images: detail(images, torch.Generator().manual_seed(SEED)), few_sets
+        )
     return results | {"not_computed": not_computed | reasons}
 
 

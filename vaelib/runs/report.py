@@ -16,7 +16,8 @@ from .experiments import Experiment
 from .run import Run, record, shipped
 
 Rows = Mapping[Any, Mapping[Any, float | str | None]]
-FINISHES = {"plain": (), "sharpen": ("sharpened",), "unsharp mask": ("unsharp_mask",)}  # and where their metrics are
+# What became of decoded images, and where their metrics are.
+FINISHES = {"plain": (), "sharpen": ("sharpened",), "unsharp mask": ("unsharp_mask",), "detail": ("detail",)}
 DISTANCES = {"frechet": "Fréchet distance", "kernel": "kernel distance × 1000"}  # and their titles
 THOUSANDS = 1000  # kernel distances are small, and usually shown times this
 
@@ -24,8 +25,9 @@ THOUSANDS = 1000  # kernel distances are small, and usually shown times this
 def distances(*names: str) -> pd.DataFrame:
     """The recorded distances of shipped models to held-out images; of all models, or of those with these names.
 
-    Columns: model; dataset; finish, "plain", "sharpen" or "unsharp mask"; set, the name of the set of images; network,
-    the features ("attributes", "imagenet", "pixels"); metric, "frechet" or "kernel"; value; error, its standard error.
+    Columns: model; dataset; finish, "plain", "sharpen", "unsharp mask" or "detail"; set, the name of the set of images;
+    network, the features ("attributes", "imagenet", "pixels"); metric, "frechet" or "kernel"; value; error, its
+    standard error.
     Training images, which no model has made, appear as "plain". Models whose record has no errors are left out.
 
     Raises `UserError` if one of `names` is no shipped run with such a record.
@@ -39,6 +41,7 @@ def distances(*names: str) -> pd.DataFrame:
         for name, measured in recorded.items()
         if "kernel" in measured
         for finish, path in FINISHES.items()
+        if not path or path[0] in measured
         for row in _distance_rows(finish, measured[path[0]] if path else measured)
     ]
     return pd.DataFrame(rows)
@@ -82,16 +85,16 @@ def _recorded(settings: Experiment, run: Run) -> str:
 
 
 def _recorded_distances(held_out: dict) -> str:
-    """The Fréchet distances of a record, in its most informative features, as decoded and sharpened."""
+    """The Fréchet distances of a record, in its most informative features, as decoded and after each finish."""
     features = next((name for name in ("attributes", "pixels") if name in held_out["frechet"]), None)
     if features is None:
         return ""
-    plain, *sharpened = (
-        ", ".join(f"{what} {value:.3g}" for what, value in measured["frechet"][features].items())
-        for measured in (held_out, held_out.get("sharpened"))
+    parts = {"": held_out, "; sharpened: ": held_out.get("sharpened"), "; with detail: ": held_out.get("detail")}
+    distances = "".join(
+        before + ", ".join(f"{what} {value:.3g}" for what, value in measured["frechet"][features].items())
+        for before, measured in parts.items()
         if measured
-    )
-    distances = "; sharpened: ".join([plain, *sharpened]).replace("samples, ", "samples from ")
+    ).replace("samples, ", "samples from ")
     return f", Fréchet distances in {held_out['features'][features]}: {distances}"
 
 
@@ -99,7 +102,8 @@ def evaluation(metrics: dict) -> str:
     """The results of `evaluation.evaluate` as the text that `vaelib evaluate` prints."""
     groups = [_protocol(metrics), *_decoded(metrics)]
     groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in metrics["features"].items())]))
-    for part, title in (("sharpened", "sharpened"), ("unsharp_mask", "after an unsharp mask")):
+    titles = {"sharpened": "sharpened", "unsharp_mask": "after an unsharp mask", "detail": "with detail"}
+    for part, title in titles.items():
         if part in metrics:
             groups += [f"The same, {title}:", *_decoded(metrics[part])]
     groups.append("\n".join(f"not computed: {name}: {reason}" for name, reason in metrics["not_computed"].items()))
