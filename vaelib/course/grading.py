@@ -130,7 +130,8 @@ def exercises_of(cells: list[str]) -> list[str]:
 
 def _exercises(chapter: str) -> list[str]:
     module = importlib.import_module(f"{exercises.__name__}.{chapter}")
-    return [exercises.name_of(check) for check in vars(module).values() if hasattr(check, "__wrapped__")]
+    public = (check for name, check in vars(module).items() if not name.startswith("_"))
+    return [exercises.name_of(check) for check in public if hasattr(check, "__wrapped__")]
 
 
 def _position(exercise: str) -> tuple[str, int]:
