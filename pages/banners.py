@@ -1,17 +1,20 @@
-"""Draw the two banners of the book: `python -m pages.banners` writes hero.png and photographs.png into book/_static.
+"""Draw the two banners of the book: `python -m pages.banners` writes hero.png and photographs.webp into book/_static.
 
 The first shows drawn faces. The second shows what a shipped model generates after training on photographs. Each face is
-decoded from a draw of the flow that was fitted to the model's codes, without any filter. Below, three of the faces are
-moved along the directions of two attributes. No photograph is shown.
+decoded from a draw of the flow that was fitted to the model's codes, without any filter. Below, one of the faces is
+moved along the direction of a smile. No photograph is shown.
 """
 
 from __future__ import annotations
 
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
+from pages import plots
 from pages.markdown import BOOK
 from vaelib import runs
+from vaelib.course import plotting
 from vaelib.data import faces
 from vaelib.support import images
 from vaelib.support.errors import run_program
@@ -21,10 +24,10 @@ STATIC = BOOK / "_static"
 DRAWN_ROWS, DRAWN_COLUMNS, DRAWN_SIZE = 2, 10, 128
 DRAWN_SEED = 6  # many different faces, none of them blurred
 
-RUN, SEED, COLUMNS = "celeba64", 5, 12
-EDITED = (0, 3, 11)  # which samples of the first row
-ATTRIBUTES = ("Smiling", "Eyeglasses")
-STRENGTHS = torch.tensor([-1.0, 0.0, 1.0, 2.0])
+RUN, SEED, COLUMNS = "celeba64", 5, 7
+EDITED = 3  # which sample of the first row
+ATTRIBUTE = "Smiling"
+STRENGTHS = torch.linspace(-1, 2, COLUMNS)
 
 
 def main() -> None:
@@ -34,7 +37,7 @@ def main() -> None:
 def write() -> None:
     """Write both pictures. Raises `UserError` if the model is missing or the disk is full."""
     images.save(hero(), STATIC / "hero.png")
-    images.save(photographs(), STATIC / "photographs.png")
+    plots.save(photographs(), STATIC / "photographs.webp")
 
 
 def hero() -> Image.Image:
@@ -43,18 +46,15 @@ def hero() -> Image.Image:
     return images.grid(faces.render(factors, size=DRAWN_SIZE), columns=DRAWN_COLUMNS, padding=0)
 
 
-def photographs() -> Image.Image:
-    """Two rows of samples, then one row for each attribute."""
+def photographs() -> Figure:
+    """Two rows of samples, and one of them with more and more of an attribute."""
     run = runs.load(RUN)
     model, statistics = run.model, run.statistics
     z = statistics.priors["flow"].sample(2 * COLUMNS, torch.Generator().manual_seed(SEED))
-    rows = [z]
-    for attribute in ATTRIBUTES:
-        steps = STRENGTHS[:, None] * statistics.direction(attribute)  # (strengths, latent_dim)
-        rows.append((z[list(EDITED), None] + steps).flatten(0, 1))
+    edited = z[EDITED] + STRENGTHS[:, None] * statistics.direction(ATTRIBUTE)  # (COLUMNS, latent_dim)
     with torch.no_grad():
-        decoded = model.decode(torch.cat(rows))
-    return images.grid(decoded, columns=COLUMNS, padding=1)
+        rows = {"new faces": z[:COLUMNS], " ": z[COLUMNS:], "from serious\nto smiling": edited}
+        return plotting.image_rows({label: model.decode(codes) for label, codes in rows.items()})
 
 
 if __name__ == "__main__":

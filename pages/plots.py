@@ -121,8 +121,8 @@ def edits(run: RunRecord) -> Figure:
         label = plotting.readable(name)
         axes[0].plot(edit["strengths"], 100 * np.array(edit["success"]), f"{marker}-", label=label)
         axes[1].plot(edit["strengths"], edit["leakage"], f"{marker}-", label=label)
-    axes[0].set(title="Success", ylabel="faces that have it now, %", ylim=(0, 104))
-    axes[1].set(title="Leakage", ylabel="absolute change of the others", ylim=(0, None))
+    axes[0].set(title="Success", ylabel="faces that have it, %", ylim=(0, 104))
+    axes[1].set(title="Leakage to the others", ylabel="absolute change", ylim=(0, None))
     axes[1].axhline(LEAKAGE, linestyle=":", color="0.3", linewidth=1.2)
     for ax in axes:
         ax.set(xlabel="strength")

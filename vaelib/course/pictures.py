@@ -43,7 +43,7 @@ def image_rows(
     """
     most = max(len(images) for images in rows.values())
     width = next(iter(rows.values())).shape[-1]
-    labels = [textwrap.fill(label, WRAP) for label in rows]
+    labels = ["\n".join(textwrap.fill(line, WRAP) for line in label.splitlines()) for label in rows]
     size, scale = _fitting(labels, most, width, largest)
     sheet = np.concatenate([_row(images, most, scale, pixels) for images in rows.values()])
     band = _lines(columns) * LINE + (TITLE if title else 0) + MARGIN
