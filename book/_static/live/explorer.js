@@ -41,7 +41,7 @@ liveFigures.explorer = async (figure) => {
   // ------------------------------------------------------------------------------------------------------------- State
 
   const START = {
-    model: "celeba64", prior: "flow", seed: 1, temperature: 1, edits: {}, leading: {}, to: 6, t: 0, path: "slerp",
+    model: "celeba64", prior: "flow", seed: 18, temperature: 1, edits: {}, leading: {}, to: 51, t: 0, path: "slerp",
     finish: "plain", compare: false, own: false,
   };
   let state = START, committed = START, own; // own: { picture, code } of the reader's picture
@@ -288,9 +288,8 @@ liveFigures.explorer = async (figure) => {
       return element;
     }));
     prior.enable("flow", shown.parts.includes("flow"));
-    compareLabel.hidden = !about.twin;
     panels.show("Your picture", Boolean(about.eyes));
-    if (about.eyes) ownPanel.replaceChildren(ownPicture(shown, about.eyes, useOwn));
+    if (about.eyes) ownPanel.replaceChildren(...ownPicture(shown, about.eyes, useOwn));
     else if (!ownPanel.hidden) panels.choose("Draw");
     note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ${shown.errors.decoder} ` +
       "in any colour of any pixel, on a scale from 0 to 1.";
@@ -306,6 +305,7 @@ liveFigures.explorer = async (figure) => {
     walk.set(state.t);
     seed.value = state.seed;
     compare.checked = state.compare;
+    compareLabel.hidden = !MODELS[state.model].twin || state.own;
     undo.disabled = past.length === 0;
     for (const element of attributeSliders.children) element.set(state.edits[element.dataset.attribute] ?? 0);
     leadingSliders.forEach((element, i) => element.set(state.leading[i] ?? 0));
@@ -368,12 +368,21 @@ liveFigures.explorer = async (figure) => {
     }
   }
 
+  // Shows what a link says, with the panel in which it was made.
+  function follow(hash) {
+    const { edits, leading, t } = (state = fromLink(hash));
+    const title = t ? "Walk" : Object.keys(edits).length ? "Edit" : Object.keys(leading).length ? "Directions" : "Draw";
+    panels.choose(title);
+    replaceState(state);
+  }
+
   const isLink = () => location.hash.startsWith("#explorer");
   addEventListener("hashchange", () => {
     if (!isLink()) return;
     past.push(state);
-    replaceState(fromLink(location.hash));
+    follow(location.hash);
+    figure.scrollIntoView({ block: "nearest" });
   });
-  replaceState(isLink() ? fromLink(location.hash) : START);
+  follow(isLink() ? location.hash : "");
   await modelsFor(state);
 };

@@ -2,7 +2,7 @@
 // are, and encoded. It is drawn on canvases of this page and goes nowhere else.
 "use strict";
 
-// A panel for `model`, whose faces have their eyes at these places of the picture. `use(picture, code)` gets the result.
+// The contents of a panel for `model`, whose faces have their eyes at these places of the picture. `use(picture, code)` gets the result.
 function ownPicture(model, eyes, use) {
   const { h, button, canvas, paint, pictureFrom } = view;
   const WIDE = 512; // pixels of the longer side at which a picture is kept
@@ -138,8 +138,9 @@ function ownPicture(model, eyes, use) {
     use(picture, code);
   }
 
-  return h("div", {},
+  return [
     h("p", { class: "live-hint" }, "Your picture stays in this page: nothing is sent anywhere, and nothing is kept once you leave."),
     h("div", { class: "live-row" }, h("label", { class: "live-button" }, "Choose a picture", file), camera, shoot),
-    video, h("div", { class: "live-align" }, board, result), status);
+    video, h("div", { class: "live-align" }, board, result), status,
+  ];
 }
