@@ -20,7 +20,8 @@ CLASSIFIER = "attributes64"
 DATASETS = ("celeba", "cifar10", "faces", "objects")  # the order in which the pages show them
 # The pictures of a run. Every run has the first three.
 SAMPLES, FROM_NORMAL, RECONSTRUCTIONS = "samples.webp", "samples-normal.webp", "reconstructions.webp"
-SHARPENED_SAMPLES, INTERPOLATIONS, ANIMATION = "samples-sharpened.webp", "interpolations.webp", "training.webp"
+SHARPENED_SAMPLES, DETAILED_SAMPLES = "samples-sharpened.webp", "samples-detail.webp"
+INTERPOLATIONS, ANIMATION = "interpolations.webp", "training.webp"
 # The keys that the records must have.
 TRAINING = ("train_images", "epochs", "seconds", "images_per_second", "hardware", "seed", "versions")
 EVALUATION = (

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pages import benchmarks, edits, four_ways, models, networks, rate_distortion, sharpening
+from pages import benchmarks, detail, edits, four_ways, models, networks, rate_distortion, sharpening
 from pages.markdown import BOOK, with_error, write_page
 from pages.records import RECORDED, SHIPPED, RunRecord, Sources, read_sources
 from vaelib.runs import evaluation
@@ -84,6 +84,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
+        *detail.section(celeba, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),
@@ -117,6 +118,7 @@ def brief(sources: Sources) -> list[str]:
         names = sharpening.networks([run])
         lines += [nearness(run, names), *([against(run, recipe, names)] if recipe and recipe.compared else [])]
         lines += sharpening.in_brief(run)
+        lines += [detail.finding(run)] if run.detailed else []
     lines += benchmarks.against_pythae(sources.pythae)
     lines += edit_lines(run) if run else []
     return ["## In brief", "\n".join(f"- {line}" for line in lines)] if lines else []

@@ -127,6 +127,11 @@ class RunRecord:
         """The same run with the metrics of its images after an unsharp mask; None if these were not measured."""
         return self._finished("unsharp_mask")
 
+    @property
+    def detailed(self) -> RunRecord | None:
+        """The same run with the metrics of its images with detail; None if these were not measured."""
+        return self._finished("detail")
+
     def _finished(self, part: str) -> RunRecord | None:
         metrics = self.evaluation.get(part)
         return replace(self, evaluation=self.evaluation | metrics) if metrics else None

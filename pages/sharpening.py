@@ -15,7 +15,7 @@ from pages.records import SAMPLES, SHARPENED_SAMPLES, RunRecord
 from vaelib.runs import evaluation, report
 from vaelib.runs.statistics import SHARPENED_ON
 
-PLAIN, SHARPENED, MASK = "plain", "sharpened", "unsharp mask"
+PLAIN, SHARPENED, MASK, DETAILED = "plain", "sharpened", "unsharp mask", "detail"
 CLEARLY = 2  # standard errors by which two distances must differ before one is called the smaller
 NETWORKS = ("attributes", "imagenet")  # a network of this project, which knows CelebA, and one that does not
 
@@ -26,8 +26,8 @@ def best_samples(run: RunRecord) -> str:
 
 
 def finishes(run: RunRecord) -> dict[str, RunRecord]:
-    """The run with the metrics of its plain, sharpened and unsharp-masked images, as far as they are recorded."""
-    found = {PLAIN: run, SHARPENED: run.sharpened, MASK: run.masked}
+    """The run with the metrics of its plain images and of each finish, as far as they are recorded."""
+    found = {PLAIN: run, SHARPENED: run.sharpened, MASK: run.masked, DETAILED: run.detailed}
     return {name: record for name, record in found.items() if record}
 
 
@@ -208,7 +208,7 @@ def of_dataset(runs: list[RunRecord], dataset: str) -> list[str]:
 
 
 def verdict_table(runs: list[RunRecord], dataset: str) -> str:
-    """Both distances in the features of both networks: plain, sharpened and after an unsharp mask."""
+    """Both distances in the features of both networks: plain and after each finish."""
     names = networks(runs)
     rows = []
     for run in runs:

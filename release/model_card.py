@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from release.pictures import ANIMATION, SHARPENED, best_prior
+from release.pictures import ANIMATION, DETAILED, SHARPENED, best_prior
 from vaelib import runs
 from vaelib.runs import Run, classifier, report
 from vaelib.runs.experiments import Experiment
@@ -30,13 +30,13 @@ TEXT = """# {name}
 **Data.** {data}
 
 **Training.** {epochs} epochs in {seconds:.0f} s on {hardware}; seed {seed}, torch {torch}.{note} All settings are in
-`config.toml`, every epoch in `history.csv`. Repeat it: `vaelib train {name} --set epochs={epochs}`.
+`config.toml`, every epoch in `history.csv`. Repeat it: `vaelib train {name} --set epochs={epochs}`.{detail}
 
 **Metrics.** {{evaluation}}
 
 **Pictures.** Made by the model alone, as decoded, without any filter: `samples.webp` from the prior `{prior}`,
 `samples-normal.webp` from N(0, I), `reconstructions.webp` of held-out images, which are not shown, and
-`interpolations.webp` between them.{sharpened}{animation}
+`interpolations.webp` between them.{sharpened}{detailed}{animation}
 
 ![samples from {prior}](samples.webp) ![samples from N(0, I)](samples-normal.webp)
 ![reconstructions](reconstructions.webp) ![interpolations](interpolations.webp)
@@ -164,6 +164,8 @@ def card(run: Run) -> str:
         torch=training["versions"]["torch"],
         note=f" {training['note']}" if "note" in training else "",
         sharpened=f" `{SHARPENED}` has the samples after the sharpening filter." if has_sharpened else "",
+        detailed=f" `{DETAILED}` has them with detail." if run.has(DETAILED) else "",
+        detail=detail(run),
         animation=animation(run),
         **{key: training[key] for key in ("epochs", "seconds", "hardware", "seed")},
     )
@@ -185,6 +187,18 @@ def likelihood(experiment: Experiment) -> str:
     """The name of the likelihood, and its sigma if that is a setting."""
     values = experiment.values()
     return values["likelihood"] + (f" (sigma {values['sigma']:.3g})" if "sigma" in values else "")
+
+
+def detail(run: Run) -> str:
+    """What the pixel flow was fitted to and what it cost, if there is one."""
+    if not run.has(runs.DETAIL):
+        return ""
+    cost = run.metrics["detail"]
+    note = f" {cost['note']}" if "note" in cost else ""
+    return (
+        f" The pixel flow (`{runs.DETAIL}`) was fitted to {cost['images']:,} images in {cost['steps']:,} steps, "
+        f"{cost['seconds'] / 60:.0f} minutes on {cost['hardware']}.{note}"
+    )
 
 
 def animation(run: Run) -> str:

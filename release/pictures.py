@@ -17,8 +17,9 @@ from vaelib.support import images
 from vaelib.support.files import atomic_write
 
 SAMPLES, SHARPENED, FROM_NORMAL = "samples.webp", "samples-sharpened.webp", "samples-normal.webp"
+DETAILED = "samples-detail.webp"  # of a run that has a pixel flow
 RECONSTRUCTIONS, INTERPOLATIONS, ANIMATION = "reconstructions.webp", "interpolations.webp", "training.webp"
-STILLS = (SAMPLES, SHARPENED, FROM_NORMAL, RECONSTRUCTIONS, INTERPOLATIONS)
+STILLS = (SAMPLES, SHARPENED, DETAILED, FROM_NORMAL, RECONSTRUCTIONS, INTERPOLATIONS)
 
 GRIDS = {32: (12, 5), 64: (6, 3), 128: (4, 2)}  # columns and rows of the pictures, by the size of the images
 PATHS = {32: (12, 4), 64: (8, 4), 128: (6, 3)}  # steps of an interpolation between two images, and interpolations
@@ -45,9 +46,11 @@ def decoded(run: Run, codes: Codes) -> dict[str, Tensor]:
     model, statistics = run.model, run.statistics
     n = math.prod(GRIDS[model.image_size])
     samples = model.sample(n, statistics.priors[best_prior(run)], torch.Generator().manual_seed(0))
+    detailed = {DETAILED: run.detail(samples, torch.Generator().manual_seed(0))} if run.has(runs.DETAIL) else {}
     return {
         SAMPLES: samples,
         SHARPENED: statistics.sharpener(samples),
+        **detailed,
         FROM_NORMAL: model.sample(n, generator=torch.Generator().manual_seed(0)),
         RECONSTRUCTIONS: model.decode(codes.mu[:n]),
         INTERPOLATIONS: decoded_interpolations(model, codes),

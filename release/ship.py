@@ -4,13 +4,13 @@
     python -m release.ship runs/celeba128 vaelib/shipped/celeba128 --record-only
     python -m release.ship vaelib/shipped/celeba64 vaelib/shipped/celeba64 --flow-steps 5000
 
-Weights, statistics and codes become float16, which halves the files and changes no pixel visibly. The optimiser's state
-is not copied. The pictures of the epochs are not copied either, because `originals.png` shows images of the dataset,
-which must not be passed on. Their animation is written as a small WebP file. Small pictures show what the model
-generates: samples from its best fitted prior, plain and sharpened, samples from N(0, I), reconstructions without their
-originals, and interpolations between them. The model card, README.md, is written from the run's own records
-(`release.model_card` writes it again). `vaelib evaluate` adds metrics to metrics.json. With --record-only the weights
-and the statistics are left out, too.
+Weights, statistics, codes and pixel flow become float16, which halves the files and changes no pixel visibly. The
+optimiser's state is not copied. The pictures of the epochs are not copied either, because `originals.png` shows images
+of the dataset, which must not be passed on. Their animation is written as a small WebP file. Small pictures show what
+the model generates: samples from its best fitted prior, plain, sharpened and, where there is a pixel flow, with detail,
+samples from N(0, I), reconstructions without their originals, and interpolations between them. The model card,
+README.md, is written from the run's own records (`release.model_card` writes it again). `vaelib evaluate` adds metrics
+to metrics.json. With --record-only the weights and what was fitted after training are left out, too.
 
 A shipped folder can be shipped onto itself, which renews its pictures and its card. If it has no codes or no sharpener
 yet, the held-out images are encoded and a sharpener is fitted to training images (under VAELIB_DATA).
@@ -96,7 +96,7 @@ def ship(
     if record_only:
         write_pictures(folder, decoded(run, codes))
         write_codes(small, codes)
-        for part in (runs.MODEL, runs.STATISTICS):
+        for part in (runs.MODEL, runs.STATISTICS, runs.DETAIL):
             small.path(part).unlink(missing_ok=True)
     else:
         write_parts(run, small, statistics, codes)
@@ -121,7 +121,9 @@ def require_same_settings(run: Run, other: Run) -> None:
     """Raise `UserError` unless the other run has an animation and all settings of `run` that affect learning."""
     if not other.has(runs.ANIMATION):
         raise UserError(f"{other} holds no {runs.ANIMATION}: train the run to its end first.")
-    ours, theirs = (dataclasses.replace(of.experiment, epochs=1, seed=0, flow_steps=0) for of in (run, other))
+    ours, theirs = (
+        dataclasses.replace(of.experiment, epochs=1, seed=0, flow_steps=0, detail_steps=0) for of in (run, other)
+    )
     if ours != theirs:
         raise UserError(f"{other} is no run of the settings of {run}: name one of the same experiment.")
 
@@ -203,6 +205,9 @@ def write_parts(run: Run, small: Run, statistics: Statistics, codes: Codes) -> N
         network = {name: tensor for name, tensor in tensors.items() if name.startswith("flow.")}
         write_tensors(small.path(runs.STATISTICS), tensors | in_float16(network), about)
     write_codes(small, codes)
+    if run.has(runs.DETAIL):
+        tensors, about = read_tensors(run.path(runs.DETAIL))
+        write_tensors(small.path(runs.DETAIL), in_float16(tensors), about)
 
 
 def write_codes(run: Run, codes: Codes) -> None:

@@ -16,6 +16,7 @@ from PIL import Image, ImageSequence
 
 from release import model_card, pictures, ship
 from vaelib import data, runs
+from vaelib.detail import Detail, UNet
 from vaelib.flow import Flow
 from vaelib.models import VAE
 from vaelib.priors import Gaussian, GaussianMixture
@@ -25,7 +26,7 @@ from vaelib.support import images, tensorfiles
 from vaelib.support.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-PICTURES = set(pictures.STILLS)
+PICTURES = set(pictures.STILLS) - {pictures.DETAILED}
 
 
 @pytest.fixture
@@ -90,6 +91,18 @@ def test_shipping_halves_what_it_copies(run, tmp_path):
     z = runs.load(tmp_path / "small").codes.mu
     torch.testing.assert_close(z, run.codes.mu, atol=0, rtol=1e-3)
     torch.testing.assert_close(small.decode(z), whole.decode(z), atol=1 / 255, rtol=0)
+
+
+def test_a_pixel_flow_is_shipped_with_a_picture_and_its_cost(run, tmp_path):
+    detail = Detail(channels=(8, 8))
+    detail.network = UNet((8, 8))
+    run.write_detail(detail)
+    run.write_metrics({"detail": {"steps": 2_000, "images": 1_234, "seconds": 90.0, "hardware": "an abacus"}})
+    ship.ship(run, tmp_path / "small")
+    assert names(tmp_path / "small") == RECORD | PARTS | {runs.DETAIL, pictures.DETAILED}
+    assert tensorfiles.read_tensors(tmp_path / "small" / runs.DETAIL)[0]["inlet.weight"].dtype == torch.float16
+    card = " ".join((tmp_path / "small" / "README.md").read_text().split())
+    assert "was fitted to 1,234 images in 2,000 steps, 2 minutes on an abacus" in card and pictures.DETAILED in card
 
 
 def test_shipping_a_folder_onto_itself_changes_nothing(run, tmp_path):

@@ -22,7 +22,7 @@ from vaelib.support import images
 
 ROOT = Path(__file__).parents[2]
 RECORDS = sorted(path.parent for path in runs.SHIPPED.glob(f"*/{runs.CONFIG}"))
-PICTURES = set(pictures.STILLS)
+PICTURES = set(pictures.STILLS) - {pictures.DETAILED}
 
 
 def each_checkpoint(function):

@@ -1,0 +1,106 @@
+"""The part of the results page about detail: what the pixel flow does to samples, and what both networks say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pages import plots
+from pages.markdown import PICTURES, figure, in_words, number, table, with_error
+from pages.models import FEATURES, protocol
+from pages.records import DETAILED_SAMPLES, SAMPLES, RunRecord
+from pages.sharpening import NETWORKS, best_samples, networks, set_label
+from vaelib.runs import evaluation
+
+
+def section(runs: Sequence[RunRecord], pictures: Path) -> list[str]:
+    """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them."""
+    measured = [run for run in runs if run.compared and run.detailed]
+    if not measured:
+        return []
+    shown = [run for run in measured if run.has(DETAILED_SAMPLES)]
+    return [
+        "## With detail",
+        "A *pixel flow* draws one of the images that a code could stand for, instead of their mean. It starts from the "
+        "decoded image plus a little noise, and was trained after the model, which it does not change. "
+        "{doc}`../notebooks/12-faces-like-photographs` derives it. "
+        f"{' '.join(cost(run) for run in measured)}",
+        *([samples_figure(shown, pictures)] if shown else []),
+        " ".join(finding(run) for run in measured),
+        detail_table(measured),
+    ]
+
+
+def cost(run: RunRecord) -> str:
+    """What the fit of the pixel flow was given, and how long it took."""
+    fit = run.run.metrics["detail"]
+    return (
+        f"That of `{run.name}` was fitted to {fit['images']:,} images in {fit['steps']:,} steps, "
+        f"{number(fit['seconds'] / 60)} minutes on {fit['hardware']}."
+    )
+
+
+def samples_figure(runs: Sequence[RunRecord], pictures: Path) -> str:
+    """The figure with a row of plain samples and a row of the same samples with detail, for each run."""
+    rows = {
+        f"{run.name},\n{label}": (run, picture)
+        for run in runs
+        for label, picture in (("plain", SAMPLES), ("with detail", DETAILED_SAMPLES))
+    }
+    plots.save(plots.sample_rows(rows), pictures / "detail.webp")
+    commands = [f"`vaelib generate {run.place} --prior {run.fitted(run.main_features)}`" for run in runs]
+    return figure(
+        "fig-results-detail",
+        f"{PICTURES}/detail.webp",
+        f"Rows of faces that {in_words([run.name for run in runs])} generated: smooth and blurred ones, and below each "
+        "the same face with single strands of hair, skin and crisp contours.",
+        "Samples as decoded, each row above the same with detail. No one shown exists, and none was selected. "
+        f"{' and '.join(commands)} draw more; `--finish plain` leaves the detail out.",
+        width=780,
+    )
+
+
+def finding(run: RunRecord) -> str:
+    """By what factor both networks find the sets of a run nearer to photographs with detail."""
+    parts = [
+        f"{set_label(title)} at {in_words([ratio(run, name, title) for name in networks([run])])}"
+        for title in (evaluation.RECONSTRUCTIONS, best_samples(run))
+    ]
+    lost = run.evaluation["psnr"] - run.detailed.evaluation["psnr"]
+    return (
+        f"Of the distance of plain images of `{run.name}`, those with detail keep a part: {'; '.join(parts)} "
+        f"({{numref}}`tab-results-detail`). A draw is farther from its original than the mean: the PSNR of "
+        f"reconstructions falls by {number(lost)} dB."
+    )
+
+
+def ratio(run: RunRecord, features: str, title: str) -> str:
+    """The Fréchet distance of a set with detail, divided by that of the plain set."""
+    plain, detailed = (of.estimate("frechet", features, title)[0] for of in (run, run.detailed))
+    return f"{number(detailed / plain)} in the features of {FEATURES[features]}"
+
+
+def detail_table(runs: Sequence[RunRecord]) -> str:
+    """Precision, recall, memorisation and both distances of samples, plain and with detail."""
+    rows = []
+    for run in runs:
+        for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
+            for finish, record in (("plain", run), ("detail", run.detailed)):
+                measured = record.evaluation
+                scores = [score(measured["precision_recall"], key, title) for key in ("precision", "recall")]
+                distances = [with_error(*record.estimate("frechet", name, title)) for name in NETWORKS]
+                copies = score(measured.get("memorisation", {}), "ratio", title)
+                rows.append([f"`{run.name}`", set_label(title), finish, *distances, *scores, copies])
+    caption = (
+        "The same images, plain and with detail: Fréchet distances to held-out images in the features of both networks "
+        "(smaller is nearer), precision, recall and memorisation (1: as far from training images as held-out images "
+        f"are), ± one standard error. {protocol(runs)}. Repeat a row: `vaelib evaluate NAME`, with the extra "
+        "`evaluate` installed."
+    )
+    header = ["model", "images", "finish", "attributes", "ImageNet", "precision", "recall", "memorisation"]
+    return table("tab-results-detail", caption, header, rows, words=3)
+
+
+def score(measured: dict, key: str, title: str) -> str:
+    """A score of a set of images with its error."""
+    return with_error(measured.get(key, {}).get(title), measured.get(f"{key}_error", {}).get(title))
