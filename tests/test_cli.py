@@ -136,6 +136,14 @@ def test_generate_gives_the_same_picture_for_the_same_seed(vaelib, trained, tmp_
     assert Image.open(tmp_path / "a.png").size == (2 * (3 * 34 + 2), 2 * (2 * 34 + 2))  # 5 images of 2 x 32 pixels
 
 
+def test_the_temperature_of_samples(vaelib, trained, tmp_path):
+    for name, options in {"usual": (), "one": ("--temperature", 1), "cold": ("--temperature", 0.2)}.items():
+        assert vaelib("generate", trained, "-n", 9, "--prior", "gaussian", *options, "-o", f"{name}.png")[0] == 0
+    usual, one, cold = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("usual", "one", "cold"))
+    assert (usual == one).all() and (usual != cold).any()
+    assert vaelib("generate", trained, "--temperature", -1)[0] == 2
+
+
 def test_a_run_without_a_flow_says_how_to_get_one(vaelib, trained):
     answer = vaelib("generate", trained, "--prior", "flow")
     refused(answer, "no flow: choose gaussian or gmm, or train it", "--set flow_steps=5000`, and with --resume")

@@ -49,6 +49,11 @@ def test_samples_have_the_moments_of_the_aggregate_posterior(fitted):
     assert ((torch.cov(z.T) - truth.covariance).abs() < 0.1 * std[:, None] * std).all()
 
 
+def test_cold_draws_vary_less(fitted):
+    z, cold = (fitted.sample(5000, noise(2), temperature) for temperature in (1.0, 0.5))
+    assert (cold.std(0) < 0.8 * z.std(0)).all() and ((cold.mean(0) - z.mean(0)).abs() < 0.2 * z.std(0)).all()
+
+
 def test_even_a_flow_that_learned_little_has_the_right_moments():
     mu, logvar = posteriors()
     truth = Gaussian().fit(mu, logvar)

@@ -221,3 +221,18 @@ def test_too_few_codes_are_refused(prior):
 def test_a_mixture_needs_a_code_for_each_component():
     with pytest.raises(UserError, match="at least 10 images"):
         GaussianMixture(10).fit(torch.randn(9, 2, generator=noise()))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_the_temperature_shrinks_the_deviations_from_the_mean(temperature):
+    mu, _ = posteriors()
+    for prior in (StandardNormal(5), Gaussian().fit(mu), GaussianMixture(1).fit(mu)):
+        z, shrunk = (prior.sample(N, noise(), t) for t in (1.0, temperature))
+        mean = z.mean(0)
+        torch.testing.assert_close(shrunk - mean, temperature * (z - mean), atol=0.1, rtol=0)
+
+
+def test_the_temperature_of_a_mixture_leaves_its_components_where_they_are():
+    mixture = GaussianMixture(3).fit(clusters()[0])
+    z = mixture.sample(1000, noise(), 0.0)
+    assert (torch.cdist(z, mixture.means).min(1).values < 1e-5).all() and len(z.unique(dim=0)) == 3

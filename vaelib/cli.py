@@ -180,13 +180,14 @@ def generate(
     n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 36,
     prior: Annotated[Prior, typer.Option(help="N(0, I), or a density fitted to the codes.")] = Prior.gmm,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="Below 1, images are more typical and less varied.")] = 1.0,
     finish: FinishName = None,
     output: Output = Path("samples.png"),
 ) -> None:
     """Sample new images from a prior."""
     from .runs import pictures
 
-    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, finish))
+    _draw(run, output, lambda shown: pictures.samples(shown, n, prior.value, seed, finish, temperature))
 
 
 @app.command()

@@ -110,9 +110,12 @@ class Flow:
             optimizer.step()
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent draws, (n, latent_dim): noise that follows the velocity from t = 0 to 1."""
-        noise = torch.randn(n, len(self.mean), generator=generator)
+    def sample(self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """n independent draws, (n, latent_dim): noise that follows the velocity from t = 0 to 1.
+
+        `temperature` multiplies the noise. Below 1 the draws are more typical and less varied (Kingma & Dhariwal 2018).
+        """
+        noise = temperature * torch.randn(n, len(self.mean), generator=generator)
         moved = [heun(self._moved, z, 0.0, 1.0) for z in noise.split(MOVED_AT_ONCE)]
         return self.mean + self.std * torch.cat(moved)
 

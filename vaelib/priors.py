@@ -28,9 +28,9 @@ class StandardNormal:
     def __init__(self, latent_dim: int):
         self.latent_dim = latent_dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent draws, (n, latent_dim)."""
-        return torch.randn(n, self.latent_dim, generator=generator)
+    def sample(self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """n independent draws, (n, latent_dim); `temperature` multiplies their deviations from the mean."""
+        return temperature * torch.randn(n, self.latent_dim, generator=generator)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (n, latent_dim): (n,) nats."""
@@ -51,9 +51,9 @@ class Gaussian:
         self.covariance = covariance if logvar is None else covariance + torch.diag(logvar.exp().mean(0))
         return self
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent draws, (n, latent_dim)."""
-        noise = torch.randn(n, len(self.mean), generator=generator)
+    def sample(self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """n independent draws, (n, latent_dim); `temperature` multiplies their deviations from the mean."""
+        noise = temperature * torch.randn(n, len(self.mean), generator=generator)
         return self.mean + noise @ cholesky(self.covariance).T
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -96,10 +96,13 @@ class GaussianMixture:
         )
         return self
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent draws, (n, latent_dim): for each a component is drawn, then a point from that component."""
+    def sample(self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """n independent draws, (n, latent_dim): for each a component is drawn, then a point from that component.
+
+        `temperature` multiplies their deviations from the mean of the component.
+        """
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], generator=generator)
+        noise = temperature * torch.randn(n, self.means.shape[1], generator=generator)
         z = self.means[chosen]
         for component, scale in enumerate(cholesky(self.covariances)):  # n matrices at once would fill the memory
             rows = chosen == component

@@ -19,7 +19,7 @@ from .. import data, latent
 from ..data.celeba import CROP
 from ..data.decode import FORMATS, decode
 from ..detail import Detail
-from ..models import VAE, LatentModel, Prior
+from ..models import VAE, LatentModel
 from ..priors import StandardNormal
 from ..sharpening import Sharpener
 from ..support import images
@@ -39,11 +39,16 @@ FINISHES = (PLAIN, SHARPEN, DETAILED)  # what the decoder itself gives; after th
 DOWNLOADED = ("celeba", "cifar10")  # datasets that are too large to be downloaded for one picture
 
 
-def samples(run: Run, n: int, prior: str, seed: int, finish: str | None = None) -> Image.Image:
-    """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow"."""
+def samples(
+    run: Run, n: int, prior: str, seed: int, finish: str | None = None, temperature: float = 1.0
+) -> Image.Image:
+    """A grid of n images decoded from a prior: "normal", "gaussian", "gmm" or, where a run has one, "flow".
+
+    `temperature` multiplies the deviations of the draws from the mean; below 1, images are more typical.
+    """
     decode = _decoder(run, finish, seed)
-    density: Prior = StandardNormal(run.model.latent_dim) if prior == "normal" else run.statistics.prior(prior)
-    z = density.sample(n, torch.Generator().manual_seed(seed))
+    density = StandardNormal(run.model.latent_dim) if prior == "normal" else run.statistics.prior(prior)
+    z = density.sample(n, torch.Generator().manual_seed(seed), temperature)
     return images.grid(decode(z), columns=math.ceil(math.sqrt(n)), scale=SCALE)
 
 
