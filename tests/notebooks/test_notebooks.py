@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 MAX_LINES = 15
 MAX_LINES_WITH_CLASS = 25
 MAX_WORDS = 120
+MAX_WORDS_OF_A_CHAPTER = 4000
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~])/(?:home|root|tmp|Users|mnt|opt|usr|var|work)/\w|\b[A-Z]:\\\\?\w")
 CITATION = re.compile(r"\]\(\.\./book/references\.md#([\w-]+)\)")
@@ -133,6 +134,10 @@ def words(passage: str) -> int:
 def test_prose_comes_in_short_passages(page: NotebookNode) -> None:
     for passage in passages(page):
         assert words(passage) <= MAX_WORDS, passage
+
+
+def test_a_chapter_is_no_longer_than_a_lecture(chapter: NotebookNode) -> None:
+    assert words(prose(chapter)) <= MAX_WORDS_OF_A_CHAPTER
 
 
 def test_pictures_have_alt_text_caption_and_name(page: NotebookNode) -> None:
