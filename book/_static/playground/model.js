@@ -1,0 +1,156 @@
+// A variational autoencoder of points in the plane, and its gradient, written out by hand.
+//
+// A batch of n vectors is one array of numbers, vector after vector. All numbers have double precision.
+"use strict";
+
+const VALUES = 2; // numbers of a data point, x and y
+const SMALLEST_SIGMA = 1e-3;
+
+// Random numbers from a seed: uniform in [0, 1), by the generator mulberry32, and normal, by Box and Muller.
+class Random {
+  constructor(seed) {
+    this.state = seed >>> 0;
+  }
+  uniform() {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+  normal() {
+    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+  normals(count) {
+    const drawn = new Float64Array(count);
+    for (let k = 0; k < count; k++) drawn[k] = this.normal();
+    return drawn;
+  }
+}
+
+// A linear layer, y = W x + b. Its parameters are the rows of W, each followed by its number of b.
+class Linear {
+  constructor(inputs, outputs, random, scale = 1) {
+    Object.assign(this, { inputs, outputs });
+    const deviation = scale / Math.sqrt(inputs + 1);
+    this.parameters = random.normals(outputs * (inputs + 1)).map((value) => deviation * value);
+    for (const kept of ["gradient", "mean", "meanSquare"]) this[kept] = new Float64Array(this.parameters.length);
+  }
+
+  forward(x) {
+    const { inputs, outputs, parameters } = this;
+    const y = new Float64Array((x.length / inputs) * outputs);
+    for (let i = 0, at = 0; at < y.length; i += inputs) {
+      for (let p = 0; p < parameters.length; at++) {
+        for (let k = 0; k < inputs; k++) y[at] += parameters[p++] * x[i + k];
+        y[at] += parameters[p++];
+      }
+    }
+    return y;
+  }
+
+  // From the derivative of the loss with respect to y: keeps that of the parameters, and returns that of x.
+  backward(x, dy) {
+    const { inputs, parameters, gradient } = this;
+    const dx = new Float64Array(x.length);
+    gradient.fill(0);
+    for (let i = 0, at = 0; at < dy.length; i += inputs) {
+      for (let p = 0; p < parameters.length; at++) {
+        for (let k = 0; k < inputs; k++, p++) {
+          gradient[p] += dy[at] * x[i + k];
+          dx[i + k] += dy[at] * parameters[p];
+        }
+        gradient[p++] += dy[at];
+      }
+    }
+    return dx;
+  }
+
+  // One step of Adam (Kingma & Ba 2015), the step-th since the start.
+  descend(rate, step) {
+    const { parameters, gradient, mean, meanSquare } = this;
+    for (let p = 0; p < parameters.length; p++) {
+      mean[p] = 0.9 * mean[p] + 0.1 * gradient[p];
+      meanSquare[p] = 0.999 * meanSquare[p] + 0.001 * gradient[p] ** 2;
+      const deviation = Math.sqrt(meanSquare[p] / (1 - 0.999 ** step));
+      parameters[p] -= (rate * mean[p]) / (1 - 0.9 ** step) / (deviation + 1e-8);
+    }
+  }
+}
+
+function tanh(values) {
+  for (let k = 0; k < values.length; k++) values[k] = Math.tanh(values[k]);
+  return values;
+}
+
+// From the derivative with respect to h = tanh(a) to that with respect to a.
+function tanhBackward(h, dh) {
+  for (let k = 0; k < dh.length; k++) dh[k] *= 1 - h[k] ** 2;
+  return dh;
+}
+
+// Encoder and decoder have one hidden layer each. Its large first weights let the units bend in different places.
+class VAE {
+  constructor(latent, hidden, random) {
+    Object.assign(this, { latent, steps: 0 });
+    this.layers = {
+      encoder: new Linear(VALUES, hidden, random, 3),
+      mu: new Linear(hidden, latent, random),
+      logvar: new Linear(hidden, latent, random),
+      decoder: new Linear(latent, hidden, random, 3),
+      xHat: new Linear(hidden, VALUES, random),
+    };
+  }
+
+  // The posteriors: mu and logvar, `latent` numbers for each point.
+  encode(x) {
+    const encoded = tanh(this.layers.encoder.forward(x));
+    return { encoded, mu: this.layers.mu.forward(encoded), logvar: this.layers.logvar.forward(encoded) };
+  }
+
+  decode(z) {
+    const decoded = tanh(this.layers.decoder.forward(z));
+    return { decoded, xHat: this.layers.xHat.forward(decoded) };
+  }
+
+  // One draw from each posterior, z = mu + sigma · epsilon, its reconstruction, and the losses as means over the points.
+  // If sigma is undefined, the decoder has the best one, the root-mean-square error (chapter 4).
+  evaluate(x, epsilon, sigma) {
+    const { encoded, mu, logvar } = this.encode(x);
+    const n = x.length / VALUES;
+    const z = new Float64Array(mu.length);
+    let rate = 0;
+    for (let k = 0; k < z.length; k++) {
+      z[k] = mu[k] + Math.exp(0.5 * logvar[k]) * epsilon[k];
+      rate += (0.5 * (mu[k] ** 2 + Math.exp(logvar[k]) - logvar[k] - 1)) / n;
+    }
+    const { decoded, xHat } = this.decode(z);
+    let distortion = 0;
+    for (let k = 0; k < x.length; k++) distortion += (x[k] - xHat[k]) ** 2 / n;
+    sigma ??= Math.max(Math.sqrt(distortion / VALUES), SMALLEST_SIGMA);
+    const nll = distortion / (2 * sigma ** 2) + VALUES * (Math.log(sigma) + 0.5 * Math.log(2 * Math.PI));
+    return { encoded, mu, logvar, z, decoded, xHat, rate, distortion, sigma, nll };
+  }
+
+  // Leaves the gradient of the loss nll + beta · rate in the layers, and returns what evaluate does.
+  backward(x, epsilon, { beta, sigma }) {
+    const found = this.evaluate(x, epsilon, sigma);
+    const { encoded, mu, logvar, z, decoded, xHat } = found;
+    const { layers } = this;
+    const n = x.length / VALUES;
+    const dXHat = xHat.map((value, k) => (value - x[k]) / found.sigma ** 2 / n);
+    const dz = layers.decoder.backward(z, tanhBackward(decoded, layers.xHat.backward(decoded, dXHat)));
+    const dMu = dz.map((slope, k) => slope + (beta * mu[k]) / n);
+    const dLogvar = dz.map((slope, k) => 0.5 * (slope * (z[k] - mu[k]) + (beta * (Math.exp(logvar[k]) - 1)) / n));
+    const dEncoded = layers.mu.backward(encoded, dMu);
+    layers.logvar.backward(encoded, dLogvar).forEach((slope, k) => (dEncoded[k] += slope));
+    layers.encoder.backward(x, tanhBackward(encoded, dEncoded));
+    return found;
+  }
+
+  // One step of training on a batch.
+  step(x, epsilon, settings) {
+    this.backward(x, epsilon, settings);
+    this.steps += 1;
+    for (const layer of Object.values(this.layers)) layer.descend(settings.learningRate, this.steps);
+  }
+}
