@@ -1,13 +1,14 @@
 """Write the weights of a shipped checkpoint as scripts that the site's live figures load.
 
     python -m release.export_web celeba64
-    python -m release.export_web celeba64-ae cifar10 faces32
+    python -m release.export_web celeba64-ae cifar10 faces32 attributes64
 
 Batch normalisation is folded into the layer before it, layer normalisation's weights into the layer after it, and the
 weights become small integers (`release.web_format`). The scripts in `book/_static/live/weights/` are NAME.js with the
 statistics, and NAME-decoder.js, NAME-encoder.js and NAME-flow.js. Of an encoder only the means are kept, which is all
 that the explorer needs. The same checkpoint gives the same bytes. NAME.js states the largest error of a pixel that the
-rounding causes, for new draws and for held-out codes; above 0.01 nothing is written.
+rounding causes, for new draws and for held-out codes; above 0.01 nothing is written. attributes64, the attribute
+classifier, becomes one script.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from vaelib import runs
 from vaelib.flow import Flow
 from vaelib.models import AutoEncoder, LatentModel
 from vaelib.priors import StandardNormal, cholesky
-from vaelib.runs import Run
+from vaelib.runs import Run, classifier
 from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write
 
@@ -37,6 +38,8 @@ LARGEST_ERROR = 0.01  # of a pixel in [0, 1]
 LEADING = 10  # directions of the largest variance
 ENCODER_FINER = 1.45  # an encoder's errors pass through the decoder, which has its own
 FLOW_FINER = 0.5  # a draw is random anyway
+PEOPLE = 12  # held-out images whose posteriors the figures start from
+MAPPED = 4  # directions along which the places of all held-out codes are given
 MEASURED_ON = 64  # faces of each kind
 
 
@@ -54,7 +57,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def work(arguments: argparse.Namespace) -> None:
     for name in arguments.names:
-        for path in export(runs.load(name), arguments.folder):
+        is_classifier = name == classifier.SHIPPED.name
+        paths = export_classifier(arguments.folder) if is_classifier else export(runs.load(name), arguments.folder)
+        for path in paths:
             print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
 
@@ -70,6 +75,14 @@ def export(run: Run, folder: Path) -> list[Path]:
     about |= {"errors": errors, "sources": sources(run)}
     written = [write(folder, run.name, *statistics(run, about))]
     return written + [write(folder, f"{run.name}-{part}", *network(layers)) for part, layers in networks.items()]
+
+
+@torch.no_grad()
+def export_classifier(folder: Path) -> list[Path]:
+    """Write the script of the attribute classifier to `folder`, and return its path."""
+    network_ = classifier.load()
+    head, text = network(classifier_layers(network_))
+    return [write(folder, classifier.SHIPPED.name, head | {"attributes": network_.attribute_names}, text)]
 
 
 def networks_of(run: Run) -> dict[str, Any]:
@@ -110,6 +123,13 @@ def encoder_layers(model: LatentModel) -> list[Layer]:
     means = last.weight[: model.latent_dim].double().unflatten(1, (channels, size, size)).permute(2, 3, 1, 0)
     layers.append(Layer("linear", "none", means.flatten(0, 2), last.bias[: model.latent_dim].double()))
     return [replace(layer, finer=ENCODER_FINER) for layer in layers]
+
+
+def classifier_layers(network: classifier.AttributeNetwork) -> list[Layer]:
+    """The attribute classifier up to the logits."""
+    *modules, _, _ = network.body
+    layers = [folded_convolution(*pair, "relu") for pair in zip(modules[0::3], modules[1::3], strict=True)]
+    return [*layers, Layer("mean", "none"), linear(network.head)]
 
 
 def folded_convolution(convolution: nn.Conv2d, norm: nn.BatchNorm2d, then: str) -> Layer:
@@ -191,15 +211,20 @@ def described(part: Any, writer: Writer) -> Any:
 
 def statistics(run: Run, about: dict[str, Any]) -> tuple[dict, str]:
     """The head and the characters of the script with the statistics. A Gaussian is a linear layer applied to noise."""
-    found, writer = run.statistics, Writer()
+    found, codes, writer = run.statistics, run.codes, Writer()
     gaussian, mixture = found.priors["gaussian"], found.priors["gmm"]
+    principal = leading_directions(gaussian.covariance)
     arrays = {
         "center": gaussian.mean,
         "shares": mixture.weights / mixture.weights.sum(),
         "directions": found.directions,
-        "principal": leading_directions(gaussian.covariance),
+        "principal": principal,
         "gains": found.sharpener.gains,
+        "people": codes.mu[:PEOPLE],
+        "places": places(codes.mu - gaussian.mean, principal[:MAPPED]),
     }
+    if codes.logvar is not None:
+        arrays["widths"] = (0.5 * codes.logvar[:PEOPLE]).exp()
     about |= {"arrays": {name: writer.numbers(array) for name, array in arrays.items()}}
     about |= {"gaussian": writer.layer(density(gaussian.mean, gaussian.covariance))}
     components = zip(mixture.means, mixture.covariances, strict=True)
@@ -219,6 +244,11 @@ def leading_directions(covariance: Tensor) -> Tensor:
     variances, vectors = torch.linalg.eigh(covariance.double())
     rows = (vectors * variances.clamp(min=0).sqrt()).T.flip(0)[:LEADING]
     return rows * rows.gather(1, rows.abs().argmax(1, keepdim=True)).sign()
+
+
+def places(offsets: Tensor, directions: Tensor) -> Tensor:
+    """The coordinates of codes along the directions, in standard deviations: (codes, directions)."""
+    return offsets.double() @ directions.T / directions.square().sum(1)
 
 
 def sources(run: Run) -> dict[str, str]:

@@ -350,9 +350,16 @@ const vaelib = (() => {
     return loading[name].promise;
   }
 
-  // Called by every script of weights.
+  // Called by every script of weights: those of a network, or the statistics of a model.
   function receive(name, head, text) {
-    loading[name].keep(head.networks ? networksOf(head.networks, new Reader(text)) : new Model(head, text));
+    if (!head.networks) return loading[name].keep(new Model(head, text));
+    loading[name].keep(Object.assign(networksOf(head.networks, new Reader(text)), { attributes: head.attributes }));
+  }
+
+  // The attribute classifier: the names of its attributes, and a function from a picture to their probabilities.
+  async function classifier() {
+    const layers = await loadScript("attributes64");
+    return { attributes: layers.attributes, probabilities: (picture) => run(layers, picture).values.map(activations.sigmoid) };
   }
 
   // Descriptions of layers to layers: a list is a network, a table has several by their names.
@@ -363,6 +370,5 @@ const vaelib = (() => {
     return Object.fromEntries(Object.entries(described).map(([name, part]) => [name, networksOf(part, reader)]));
   }
 
-  const load = (name) => loadScript(name);
-  return { load, receive, product, run, interpolate, uniform, normal, followFlow, kinds, activations };
+  return { load: loadScript, receive, classifier, product, run, interpolate, uniform, normal, followFlow, kinds, activations };
 })();
