@@ -36,7 +36,7 @@ INSTEAD = {  # a pattern, and what to write instead
     r"\bderivatives? by\b": "derivative with respect to",
     r"\bnoise \$?(?:σ|\\sigma)|\ba noise of\b": "noise of standard deviation σ",
     r"\bnats? (?:\w+ )?told\b|\b(?:tells?|told) \S+ nats?\b": "carries, conveys",
-    r"\btrainings\b|\b(?:a|one|another|each|every) training(?=[.,;:]| (?:is|of|on|that|was|which)\b)": "training run",
+    r"\btrainings\b|\b(?:a|one|another|each|every) (?:\w+ )?training(?=[.,;:]| (?:is|of|that|was)\b)": "training run",
     r"\bdata sets?\b": "dataset",
     r"\boutside of the data\b": "out-of-distribution",
     r"\bwithout (?:a )?sign\b": "absolute",
