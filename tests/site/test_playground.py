@@ -190,7 +190,7 @@ def test_the_keyboard_is_enough(playground: playwright.Page) -> None:
     latent, samples = pixels(playground, "latent"), pixels(playground, "samples")
     playground.locator("[data-part=latent]").press("ArrowUp")
     assert pixels(playground, "latent") != latent and pixels(playground, "samples") != samples
-    playground.get_by_label("Your own").press("Space")
+    playground.get_by_role("radio", name="Your own").press("Space")
     assert "no data" in playground.get_by_role("status").inner_text()
     for _ in range(3):
         playground.locator("[data-part=data]").press("ArrowRight")

@@ -92,7 +92,7 @@ function drawPlane(panel, { mu, logvar }) {
 function drawLine(panel, points, { mu, logvar }) {
   const count = Math.min(mu.length, SHOWN);
   const aggregate = new Float64Array(201);
-  const z = aggregate.map((_, j) => -4.8 + 0.048 * j);
+  const z = aggregate.map((_, j) => -5 + 0.05 * j);
   for (let k = 0; k < count; k++) {
     const sigma = Math.exp(0.5 * logvar[k]);
     const height = heightOf(points[2 * k], points[2 * k + 1]);
@@ -100,13 +100,13 @@ function drawLine(panel, points, { mu, logvar }) {
     panel.use("codes").dots([mu[k], height], 1.5);
     for (let j = 0; j < z.length; j++) aggregate[j] += normalDensity((z[j] - mu[k]) / sigma) / sigma / count;
   }
-  const curve = (density) => Array.from(z).flatMap((_, j) => [z[j], -3.7 + 4.5 * Math.min(density(j), 0.85)]);
+  const curve = (density) => Array.from(z).flatMap((_, j) => [z[j], -3.5 + 4.2 * Math.min(density(j), 0.85)]);
   panel.use("codes", { alpha: 0.25 }).line(curve((j) => aggregate[j]), true);
   panel.use("ink", { dash: [5, 4] }).line(curve((j) => normalDensity(z[j])));
 }
 
 function heightOf(x, y) {
-  return 2 + (1.7 / Math.PI) * Math.atan2(y, x);
+  return 1.9 + (1.6 / Math.PI) * Math.atan2(y, x);
 }
 
 function normalDensity(z) {

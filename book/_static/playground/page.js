@@ -10,9 +10,9 @@
   const form = root.querySelector("form");
   const part = (name) => root.querySelector(`[data-part=${name}]`);
   const panels = {
-    data: new Panel(part("data"), 2.52, 2.1),
-    latent: new Panel(part("latent"), 4.8, 4),
-    samples: new Panel(part("samples"), 2.52, 2.1),
+    data: new Panel(part("data"), 2.8, 2.1),
+    latent: new Panel(part("latent"), 5, 3.75),
+    samples: new Panel(part("samples"), 2.8, 2.1),
     path: new Panel(part("path"), 5.9, 1.35, [4.8, 1.05]),
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -36,7 +36,7 @@
     const slider = form.elements[name];
     const shown = String(Number(value.toPrecision(2)));
     if (document.activeElement !== slider) slider.value = Math.log10(value);
-    slider.nextElementSibling.value = shown;
+    slider.nextElementSibling.textContent = shown;
     slider.setAttribute("aria-valuetext", shown);
   }
 
@@ -61,14 +61,16 @@
     if (!isSeen || !trainer.points.length) return;
     const end = performance.now() + MILLISECONDS_A_FRAME;
     for (let step = 0; step < STEPS_A_FRAME && performance.now() < end; step++) trainer.train(1);
-    if (!still.matches || now > lastDrawn + MILLISECONDS_A_PICTURE) draw(now);
+    if (still.matches && now < lastDrawn + MILLISECONDS_A_PICTURE) return;
+    lastDrawn = now;
+    draw();
   }
 
-  function draw(now = 0) {
+  function draw() {
     const { vae, points } = trainer;
     const shown = trainer.evaluate();
-    lastDrawn = now;
     if (vae.steps) path.push(shown.rate, shown.distortion);
+    if (path.length > 4000) path = path.filter((_, k) => k % 4 < 2); // every second point of a long way
     for (const panel of Object.values(panels)) panel.clear();
     drawData(panels.data, points, shown);
     if (vae.latent === 1) drawLine(panels.latent, points, shown);
@@ -124,11 +126,11 @@
   const MOVES = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowDown: [0, -0.1], ArrowUp: [0, 0.1] };
   for (const name of ["data", "latent"]) {
     const { canvas } = panels[name];
-    const isDrawing = name === "data" ? drawByHand : () => {};
+    const drawHere = name === "data" ? drawByHand : () => {};
     for (const kind of ["pointermove", "pointerdown"]) {
       canvas.addEventListener(kind, (event) => {
         setProbe(name, panels[name].at(event));
-        if (event.buttons) isDrawing();
+        if (event.buttons) drawHere();
       });
     }
     for (const kind of ["pointerleave", "blur"]) canvas.addEventListener(kind, () => setProbe(name));
@@ -138,7 +140,7 @@
       if (!(event.key in MOVES) && event.key !== " ") return;
       event.preventDefault();
       setProbe(name, [x + dx, y + dy]);
-      if (event.key === " ") isDrawing();
+      if (event.key === " ") drawHere();
     });
   }
 
@@ -169,8 +171,9 @@
     run(name in PRESETS && !still.matches);
   }
   addEventListener("hashchange", follow);
-  addEventListener("resize", () => draw());
-  new MutationObserver(() => draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  root.querySelector("nav").addEventListener("click", ({ target }) => target.hash === location.hash && follow());
+  addEventListener("resize", draw);
+  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   new IntersectionObserver(([{ isIntersecting }]) => (isSeen = isIntersecting)).observe(part("panels"));
   follow();
 })();
