@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pictures lab notebooks measure results students diagrams lint clean
+.PHONY: help setup book test pictures lab notebooks measure results slides students diagrams lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ results: $(INSTALLED)  ## write the pages that are made from recorded files agai
 
 diagrams: $(INSTALLED)  ## draw the diagrams of the book again
 	$(BIN)/python -m pages.diagrams
+
+slides: $(INSTALLED)  ## write a deck of slides for each chapter into _build/slides
+	$(BIN)/python -m notebooks.slides
 
 students: $(INSTALLED)  ## write the notebooks for a class, without solutions, and for instructors, into _build
 	$(BIN)/python -m notebooks.editions
