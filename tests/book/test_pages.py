@@ -53,7 +53,7 @@ CONTRACT = {
     "sharpening": "Sharpener Sharpener.fit",
     "runs": "load Run Run.name Run.experiment Run.model Run.statistics Run.codes Run.metrics",
 }
-VERBS = ("prepare", "train", "experiments", "generate", "reconstruct", "interpolate", "manipulate", "evaluate")
+VERBS = ("prepare", "train", "experiments", "generate", "reconstruct", "interpolate", "manipulate", "evaluate", "grade")
 
 
 def each(files: list[Path]):
