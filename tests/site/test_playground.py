@@ -36,7 +36,7 @@ EXPERIMENT = """([name, seed, steps, changes, more]) => {
   const trainer = new Trainer({...PRESETS[name], seed});
   trainer.train(steps);
   const {rate, distortion, far} = trainer.evaluate();
-  Object.assign(trainer.settings, changes);
+  trainer.change({...trainer.settings, ...changes});
   trainer.train(more);
   const after = trainer.evaluate();
   return {rate, distortion, far, after: {rate: after.rate, distortion: after.distortion, far: after.far}};
@@ -116,7 +116,7 @@ def test_collapse_collapses_until_beta_is_lowered(calculator: playwright.Page, s
 def test_holes_close_when_the_posteriors_fill_the_prior(calculator: playwright.Page, seed: int) -> None:
     found = calculator.evaluate(EXPERIMENT, ["holes", seed, 600, {"beta": 0.06}, 900])
     assert found["rate"] > 5 and found["far"] > 0.35
-    assert found["after"]["far"] < 0.12
+    assert found["after"]["far"] < 0.2
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -128,7 +128,7 @@ def test_the_knee_is_no_collapse_and_where_the_sweep_scores_best(calculator: pla
         trainer.train(100);
         path.push(trainer.evaluate());
       }
-      trainer.train(1500);
+      trainer.train(800);
       return [...path, trainer.evaluate()].map(({rate, distortion}) => [rate, distortion]);
     }"""
     rate, distortion = torch.tensor(calculator.evaluate(sweep, seed)).T
@@ -143,6 +143,24 @@ def test_the_knee_is_no_collapse_and_where_the_sweep_scores_best(calculator: pla
 def test_a_line_cuts_the_ring_and_a_plane_does_not(calculator: playwright.Page, seed: int) -> None:
     line = calculator.evaluate(EXPERIMENT, ["cut", seed, 1000, {"beta": 1, "sigma": None}, 0])
     assert line["rate"] > 2.5 and line["distortion"] < 0.25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_code_that_training_has_closed_opens_at_a_lower_beta_and_stays(
+    calculator: playwright.Page, seed: int
+) -> None:
+    detour = """seed => {
+      const trainer = new Trainer({...PRESETS.cut, seed, beta: 1, sigma: undefined});
+      return [[1, 400], [0.03, 800], [1, 600]].map(([beta, steps]) => {
+        trainer.change({...trainer.settings, beta});
+        trainer.train(steps);
+        const {rate, nll} = trainer.evaluate();
+        return {rate, loss: nll + rate};
+      });
+    }"""
+    closed, _, opened = calculator.evaluate(detour, seed)
+    assert closed["rate"] < 0.3 and opened["rate"] > 1.5
+    assert opened["loss"] < closed["loss"] - 0.2
 
 
 # The page

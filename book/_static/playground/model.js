@@ -65,7 +65,7 @@ class Linear {
     return dx;
   }
 
-  // One step of Adam (Kingma & Ba 2015), the step-th since the start.
+  // One step of Adam (Kingma & Ba 2015), the step-th since its start.
   descend(rate, step) {
     const { parameters, gradient, mean, meanSquare } = this;
     for (let p = 0; p < parameters.length; p++) {
@@ -91,7 +91,7 @@ function tanhBackward(h, dh) {
 // Encoder and decoder have one hidden layer each. Its large first weights let the units bend in different places.
 class VAE {
   constructor(latent, hidden, random) {
-    Object.assign(this, { latent, steps: 0 });
+    Object.assign(this, { latent, steps: 0, adamSteps: 0 });
     this.layers = {
       encoder: new Linear(VALUES, hidden, random, 3),
       mu: new Linear(hidden, latent, random),
@@ -151,6 +151,13 @@ class VAE {
   step(x, epsilon, settings) {
     this.backward(x, epsilon, settings);
     this.steps += 1;
-    for (const layer of Object.values(this.layers)) layer.descend(settings.learningRate, this.steps);
+    this.adamSteps += 1;
+    for (const layer of Object.values(this.layers)) layer.descend(settings.learningRate, this.adamSteps);
+  }
+
+  // Another loss can have far larger gradients. With the averages of the old ones, Adam would take far too large steps.
+  restartAdam() {
+    this.adamSteps = 0;
+    for (const { mean, meanSquare } of Object.values(this.layers)) [mean, meanSquare].forEach((kept) => kept.fill(0));
   }
 }

@@ -149,8 +149,7 @@
   form.addEventListener("input", ({ target }) => {
     const settings = settingsOfForm();
     if (["data", "latent", "seed"].includes(target.name)) return start(settings);
-    trainer.settings = settings;
-    trainer.sweepSteps = SWEEP.steps;
+    trainer.change(settings);
     draw();
   });
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -67,6 +67,13 @@ class Trainer {
     this.points = Float64Array.from([...kept, ...noisy(point, this.random)]);
   }
 
+  // New settings for the same network and data. They end a sweep.
+  change(settings) {
+    this.settings = settings;
+    this.sweepSteps = SWEEP.steps;
+    this.vae.restartAdam();
+  }
+
   get isSweeping() {
     return this.sweepSteps < SWEEP.steps;
   }
@@ -85,7 +92,7 @@ class Trainer {
         batch.set(this.points.subarray(row, row + VALUES), k);
       }
       this.vae.step(batch, this.random.normals(BATCH * this.settings.latent), this.current);
-      if (this.isSweeping) this.sweepSteps += 1;
+      if (this.isSweeping && ++this.sweepSteps === SWEEP.steps) this.vae.restartAdam();
     }
   }
 
