@@ -350,10 +350,10 @@ const vaelib = (() => {
     return loading[name].promise;
   }
 
-  // Called by every script of weights: those of a network, or the statistics of a model.
-  function receive(name, head, text) {
-    if (!head.networks) return loading[name].keep(new Model(head, text));
-    loading[name].keep(Object.assign(networksOf(head.networks, new Reader(text)), { attributes: head.attributes }));
+  // Called by every script of weights: the statistics of a model, or networks and what else the head says.
+  function receive(name, { networks, ...head }, text) {
+    if (networks) loading[name].keep(Object.assign(networksOf(networks, new Reader(text)), head));
+    else loading[name].keep(new Model(head, text));
   }
 
   // The attribute classifier: the names of its attributes, and a function from a picture to their probabilities.
