@@ -90,8 +90,10 @@ def fit(
     the root-mean-square error in training, at which an optimal Gaussian is held for the validation images; seconds and
     images_per_second of the training part of the epoch.
 
-    Raises `UserError` when the loss stops being finite; what `after_epoch` has written for earlier epochs stays.
+    Raises `UserError` for images that the model does not take, and when the loss stops being finite; what `after_epoch`
+    has written for earlier epochs stays.
     """
+    _require_fitting(model, train=train, valid=valid)
     training = Training(model, train, valid, Settings(**settings), progress)
     if resume:
         resume(training)
@@ -281,6 +283,18 @@ def require_finite(loss: float, epoch: int) -> None:
             f"The loss stopped being a finite number in epoch {epoch + 1}: train again with a lower learning rate "
             "(--set learning_rate=...) or a longer warm-up (--set warm_up_epochs=...)."
         )
+
+
+def _require_fitting(model: LatentModel, **sets: data.Dataset) -> None:
+    """Raise `UserError` unless these are datasets with images of the model's size."""
+    for role, ds in sets.items():
+        data.require_dataset(ds, role)
+        wanted = (3, model.image_size, model.image_size)
+        if not len(ds) or ds.images.shape[1:] != wanted:
+            raise UserError(
+                f"The images of {role} have the shape {ds.images.shape}, and the model takes {('N', *wanted)}: resize "
+                f"them, or build the model with another image_size."
+            )
 
 
 def _loaders(train, valid, settings: Settings, accelerator: Accelerator) -> tuple[data.Loader, data.Loader]:

@@ -1,7 +1,7 @@
 """Datasets: two that vaelib renders itself, CIFAR-10, CelebA, any folder of images. Each is prepared once."""
 
 from .catalogue import NAMES, default_root, is_prepared, load, prepare
-from .dataset import Dataset
+from .dataset import Dataset, require_dataset
 from .loader import BATCH_SIZE, Loader, all_images, loader
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "load",
     "loader",
     "prepare",
+    "require_dataset",
 ]

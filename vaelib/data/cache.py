@@ -28,11 +28,13 @@ import numpy as np
 from filelock import FileLock
 
 from ..support.files import disk_errors_as_user_error, make_folder
+from .damage import Cause, note, require_few
 from .parallel import progress_bar, report
 from .sources import Stamp, changed
+from .splits import SPLITS
+from .unused import Unused
 
 FORMAT = 1
-SPLITS = ("train", "valid", "test")
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -42,8 +44,9 @@ class Contents:
     """The contents of a cache to be written: `sum(counts.values())` planned examples in the order train, valid, test.
 
     `batches` yields pairs in order: uint8 images (n, 3, size, size), and the n planned rows that they belong to. A row
-    that is not yielded could not be decoded; `skipped` then holds its name. `attributes` and `factors` have a line for
-    each planned row and are read after the last batch. `facts` are written to index.json; `notes` are printed.
+    that is not yielded could not be decoded; `broken` then holds its name and the cause. `attributes` and `factors`
+    have a line for each planned row and are read after the last batch. `facts` are written to index.json; `notes` and
+    what was `unused` are printed.
     """
 
     size: int
@@ -57,7 +60,8 @@ class Contents:
     stamp: Stamp = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    unused: Unused = field(default_factory=Unused)
+    broken: dict[str, Cause] = field(default_factory=dict)
 
 
 def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, version: str = "") -> dict:
@@ -119,14 +123,17 @@ def _write(folder: Path, contents: Contents, progress: bool, version: str) -> di
         os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for note in contents.notes + _skipped_note(contents):
-        report(note)
+    for sentence in contents.notes + contents.unused.note():
+        report(sentence)
     return index
 
 
 def _fill(partial: Path, contents: Contents, progress: bool, version: str) -> dict:
     name = partial.name.removesuffix(".partial")
     rows = _write_images(partial / "images.npy", contents, progress, name)
+    listing = partial.with_name(f"{name}.broken.txt")
+    require_few(contents.broken, sum(contents.counts.values()), contents.facts["source"], listing)
+    contents.unused.add("that cannot be read", note(contents.broken))
     _write_table(partial / "attributes.npy", contents.attributes, rows)
     _write_table(partial / "factors.npy", contents.factors, rows)
     index = {
@@ -138,7 +145,8 @@ def _fill(partial: Path, contents: Contents, progress: bool, version: str) -> di
         "factor_names": contents.factor_names,
         "synthetic": contents.synthetic,
         **contents.facts,
-        "skipped": contents.skipped,
+        "skipped": list(contents.broken),
+        "unused": contents.unused.counts,
         "stamp": contents.stamp,
         "bytes": {path.name: path.stat().st_size for path in sorted(partial.iterdir())},
     }
@@ -193,10 +201,3 @@ def _ranges(rows: np.ndarray, counts: dict[str, int]) -> dict[str, list[int]]:
     planned = accumulate((counts.get(split, 0) for split in SPLITS), initial=0)
     edges = np.searchsorted(rows, list(planned)).tolist()
     return dict(zip(SPLITS, map(list, pairwise(edges)), strict=True))
-
-
-def _skipped_note(contents: Contents) -> list[str]:
-    if not contents.skipped:
-        return []
-    shown = ", ".join(contents.skipped[:5]) + (", …" if len(contents.skipped) > 5 else "")
-    return [f"Damaged and skipped: {len(contents.skipped):,} of {sum(contents.counts.values()):,} images ({shown})."]

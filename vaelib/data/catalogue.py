@@ -12,6 +12,7 @@ import torch
 from ..support import errors
 from . import cache, celeba, cifar10, folder
 from .dataset import Dataset
+from .splits import SPLITS
 
 NAMES = ("faces", "objects", "cifar10", "celeba")
 SIZES = {"faces": (32, 64, 128), "objects": (32,), "cifar10": (32,), "celeba": (32, 64, 128)}
@@ -48,8 +49,8 @@ def load(
     Raises `UserError` for an unknown name or split, a size that is not available, and data that are missing, damaged
     or without that split.
     """
-    if split not in cache.SPLITS:
-        raise errors.unknown("split", split, cache.SPLITS)
+    if split not in SPLITS:
+        raise errors.unknown("split", split, SPLITS)
     place, index = _prepare(name, size, root, progress)
     _require_images(index, split)
     arrays = cache.open_arrays(place, index, split)
@@ -138,8 +139,8 @@ def _require_images(index: dict, split: str) -> None:
     if not counts[split]:
         others = [f"{count:,} of {name}" for name, count in counts.items() if count]
         raise errors.UserError(
-            f"No image of the {split} partition is in {index['source']}, only {' and '.join(others)}: choose another "
-            "split, or add the missing images."
+            f"No image of the {split} partition is in {index['source']}, only {' and '.join(others)}: add images of "
+            "that partition."
         )
 
 

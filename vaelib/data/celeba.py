@@ -1,9 +1,9 @@
 """CelebA (Liu, Luo, Wang, Tang: *Deep Learning Face Attributes in the Wild*, ICCV 2015), from the user's own files.
 
-These can be the official files or Kaggle's, zipped or extracted, with all images or some of them. Needed are the
+These can be the official files or Kaggle's, packed or extracted, with all images or some of them. Needed are the
 aligned images (`img_align_celeba.zip` or a folder), the attributes (`list_attr_celeba.txt` or `.csv`) and the partition
-(`list_eval_partition.txt` or `.csv`), anywhere in the root's `celeba` folder or in the root itself. Zips are read
-without being extracted.
+(`list_eval_partition.txt` or `.csv`), anywhere in the root's `celeba` folder or in the root itself. Zips and
+tars are read without being extracted.
 
 The crop is the usual one: the centred 148 x 148 of the 178 x 218 pixels, resized with antialiasing. Metrics depend on
 the crop, and other crops (128, 140, 160) are in use too.
@@ -14,15 +14,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from ..support.errors import UserError
-from .cache import SPLITS, Contents
+from . import tables
+from .archives import DamagedArchive, open_archive
+from .cache import Contents
 from .decode import DecodedImages
 from .download import fetch_celeba
-from .sources import Archive, DamagedZip, Folder, Source, is_image, is_zip, stamp_of
+from .kinds import is_archive, is_image
+from .sources import Folder, Source, newcomers, stamp_of
+from .splits import SPLITS, held_out, held_out_note
+from .tables import Table
+from .unused import Unused
 
 CROP = 148  # pixels
 IMAGES = "img_align_celeba.zip"
@@ -34,15 +39,6 @@ PLACES = (
     "or Kaggle (jessicali9530/celeba-dataset)"
 )
 OURS = re.compile(r"celeba|img_align_celeba|archive|annotations|list_(attr|eval)_|(img|anno|eval)\b", re.IGNORECASE)
-
-
-@dataclass
-class Table:
-    """An annotation file: the names of its columns, and for each image (by its stem) a string of its values."""
-
-    path: Path
-    columns: list[str]
-    rows: dict[str, str]
 
 
 @dataclass
@@ -62,6 +58,7 @@ class Found:
     attributes: Table | None
     partition: Table | None
     damaged: list[str]
+    unused: Unused
 
     @property
     def missing(self) -> list[str]:
@@ -82,50 +79,65 @@ def contents(root: Path, size: int) -> Contents:
         found = find(root)
     if found.images is None or found.attributes is None or found.partition is None:
         raise _incomplete(found, root, trouble)
-    return _plan(found.images, found.attributes, found.partition, size)
+    stamp = stamp_of(_needed(found.images, found.attributes, found.partition)) | newcomers(root / "celeba")
+    planned = _plan(found.images, found.attributes, found.partition, size, found.unused)
+    planned.stamp = stamp
+    return planned
 
 
 def find(root: Path) -> Found:
-    """Look for CelebA's parts in `root`, in its `celeba` folder and in the zips there."""
-    tree = Folder(root, enter=OURS.match)
+    """Look for CelebA's parts in `root`, in its `celeba` folder and in the archives there."""
+    tree, unused = Folder(root, enter=OURS.match), Unused()
     tree.files = [name for name in tree.files if OURS.match(name)]
+    unused.add("that cannot be opened", filter(OURS.match, tree.aside["that cannot be opened"]))
     archives, damaged = _open_archives(tree)
     sources: list[Source] = [tree, *archives]
     attributes, no_attributes = _read_table(sources, ATTRIBUTES)
     partition, no_partition = _read_table(sources, PARTITION)
-    return Found(_largest_folder(sources), attributes, partition, damaged + no_attributes + no_partition)
+    images = _largest_folder(sources, unused)
+    return Found(images, attributes, partition, damaged + no_attributes + no_partition, unused)
 
 
-def _open_archives(tree: Folder) -> tuple[list[Archive], list[str]]:
+def _open_archives(tree: Folder) -> tuple[list[Source], list[str]]:
     archives, damaged = [], []
-    for name in filter(is_zip, tree.files):
+    for name in filter(is_archive, tree.files):
         try:
-            archives.append(Archive(tree.path / name))
-        except DamagedZip as error:
+            archives.append(open_archive(tree.path / name))
+        except DamagedArchive as error:
             damaged.append(str(error))
     return archives, damaged
 
 
-def _largest_folder(sources: Sequence[Source]) -> Images | None:
-    """The folder, in the tree or in a zip, that holds the most aligned images."""
+def _largest_folder(sources: Sequence[Source], unused: Unused) -> Images | None:
+    """The folder, in the tree or in an archive, that holds the most aligned images; the other images are counted."""
     folders: dict[tuple[int, PurePosixPath], Images] = {}
-    for number, source in enumerate(sources):
-        for name in filter(is_image, source.files):
-            path = PurePosixPath(name)
-            images = folders.setdefault((number, path.parent), Images(source, str(path.parent), {}))
-            images.paths[path.stem] = name
-    return max(folders.values(), key=_rank, default=None)
+    every = [(number, PurePosixPath(name)) for number, source in enumerate(sources) for name in source.files]
+    found = [(number, path) for number, path in every if is_image(path.name)]
+    for number, path in found:
+        images = folders.setdefault((number, path.parent), Images(sources[number], str(path.parent), {}))
+        images.paths[path.stem] = str(path)
+    largest = max(folders.values(), key=_rank, default=None)
+    if largest:
+        used = set(largest.paths.values())
+        others = [str(path) for number, path in found if sources[number] is not largest.source or str(path) not in used]
+        unused.add("in another folder than the images used", others)
+    return largest
 
 
 def _rank(images: Images) -> tuple[bool, int]:
     """Folders with "align" in their name come first, because the original photographs have the same file names."""
-    zip_name = images.source.path.name if isinstance(images.source, Archive) else ""
-    return "align" in f"{zip_name}/{images.folder}".lower(), len(images.paths)
+    archive = "" if isinstance(images.source, Folder) else images.source.path.name
+    return "align" in f"{archive}/{images.folder}".lower(), len(images.paths)
 
 
 def _place(source: Source, name: str) -> Path:
-    """The path on the disk of `name`, or of the zip that holds it."""
-    return source.path if isinstance(source, Archive) else source.path / name
+    """The path on the disk of `name`, or of the archive that holds it."""
+    return source.path / name if isinstance(source, Folder) else source.path
+
+
+def _needed(images: Images, attributes: Table, partition: Table) -> list[Path]:
+    """The files and the folder that the dataset is made of."""
+    return [_place(images.source, images.folder), attributes.path, partition.path]
 
 
 def _read_table(sources: Sequence[Source], stem: str) -> tuple[Table | None, list[str]]:
@@ -134,27 +146,11 @@ def _read_table(sources: Sequence[Source], stem: str) -> tuple[Table | None, lis
     for source in sources:
         for name in source.files:
             if PurePosixPath(name).name in (f"{stem}.txt", f"{stem}.csv"):
-                table = _parse(source, name)
+                table = tables.parse(_place(source, name), partial(source.read, name))
                 if table.rows:
                     return table, damaged
                 damaged.append(f"{name} in {source.path} is not a table of annotations")
     return None, damaged
-
-
-def _parse(source: Source, name: str) -> Table:
-    """Read both layouts: a line of column names, then lines of a file name and values, split by spaces or commas."""
-    table = Table(_place(source, name), [], {})
-    try:
-        text = source.read(name).decode("utf-8-sig", errors="replace")
-    except Exception:  # a damaged zip raises errors of many kinds
-        return table
-    for line in text.replace(",", " ").splitlines():
-        first, _, rest = line.strip().partition(" ")
-        if is_image(first):
-            table.rows[PurePosixPath(first).stem] = rest.strip()
-        elif not table.rows:
-            table.columns = [column for column in line.split() if column != "image_id"]
-    return table
 
 
 def _incomplete(found: Found, root: Path, trouble: str) -> UserError:
@@ -163,47 +159,41 @@ def _incomplete(found: Found, root: Path, trouble: str) -> UserError:
     return UserError(f"{cause}{trouble}: put {_and(NEEDED)} into {root / 'celeba'}; they can be had from {PLACES}.")
 
 
-def _plan(images: Images, attributes: Table, partition: Table, size: int) -> Contents:
-    source, paths, split_of = images.source, images.paths, partition.rows
-    stems = [stem for stem in paths if stem in attributes.rows and split_of.get(stem) in ("0", "1", "2")]
+def _plan(images: Images, attributes: Table, partition: Table, size: int, unused: Unused) -> Contents:
+    source, paths = images.source, images.paths
+    stems = [stem for stem in sorted(paths) if stem in attributes.rows and stem in partition.rows]
     if not stems:
         raise UserError(
             f"None of the {len(paths):,} images in {source.path} has a row in {partition.path} and in "
             f"{attributes.path}: keep the images' original names."
         )
-    stems.sort(key=lambda stem: (split_of[stem], stem))
+    splits, notes = _splits(tables.partitions(partition, stems))
+    stems = [stem for split in SPLITS for stem in splits[split]]
+    counts = {split: len(splits[split]) for split in SPLITS}
     decoded = DecodedImages(source, [paths[stem] for stem in stems], size, CROP)
-    counts = {split: sum(split_of[stem] == str(number) for stem in stems) for number, split in enumerate(SPLITS)}
+    unused.add("without a row in both tables", [paths[stem] for stem in paths.keys() - set(stems)])
+    unused.add_number("rows without an image", len(partition.rows.keys() - paths.keys()))
     return Contents(
         size=size,
         counts=counts,
         batches=decoded,
-        attributes=_labels(attributes, stems),
+        attributes=tables.labels(attributes, stems, PLACES),
         attribute_names=attributes.columns,
-        stamp=stamp_of([_place(source, images.folder), attributes.path, partition.path]),
         facts={"source": str(source.path), "crop": f"the centred {CROP} x {CROP} pixels, resized to {size} x {size}"},
-        notes=[_census(counts, len(split_of.keys() - paths.keys()), len(paths) - len(stems))],
-        skipped=decoded.skipped,
+        notes=[f"CelebA: {_and([f'{count:,} {split}' for split, count in counts.items()])} images.", *notes],
+        unused=unused,
+        broken=decoded.broken,
     )
 
 
-def _labels(table: Table, stems: Sequence[str]) -> np.ndarray:
-    """The labels as bool (N, 40), from the -1 and 1 of the official files."""
-    labels = np.zeros((len(stems), len(table.columns)), dtype=bool)
-    for row, stem in enumerate(stems):
-        values = table.rows[stem].split()
-        if len(values) != len(table.columns):
-            raise UserError(
-                f"{table.path} is damaged, since its row {stem} has {len(values)} values, not {len(table.columns)}: "
-                f"get the file again, from {PLACES}."
-            )
-        labels[row] = [value == "1" for value in values]
-    return labels
-
-
-def _census(counts: dict[str, int], without_image: int, without_row: int) -> str:
-    found = _and([f"{count:,} {split}" for split, count in counts.items()])
-    return f"CelebA: {found} images; rows without image: {without_image:,}, images without row: {without_row:,}."
+def _splits(split_of: dict[str, str]) -> tuple[dict[str, list[str]], list[str]]:
+    """The images of each split; if there are none for validation, the last training images, and a note on that."""
+    splits = {split: [stem for stem in split_of if split_of[stem] == split] for split in SPLITS}
+    number = held_out(len(splits["train"]))
+    if splits["valid"] or not number:
+        return splits, []
+    splits["train"], splits["valid"] = splits["train"][:-number], splits["train"][-number:]
+    return splits, [held_out_note(number)]
 
 
 def _and(words: Sequence[str]) -> str:

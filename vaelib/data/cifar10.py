@@ -16,7 +16,10 @@ from ..support.errors import UserError
 from .cache import Batch, Contents
 from .decode import DecodedImages
 from .download import reachable
-from .sources import Folder, is_image
+from .kinds import is_image
+from .sources import Folder
+from .splits import held_out
+from .unused import Unused
 
 BATCH = 1000
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -36,16 +39,18 @@ def _from_tree(tree: Path, size: int) -> Contents:
         raise UserError(f"No image lies in {tree} as train/CLASS/NAME.jpg: add the images, or remove its train folder.")
     classes = sorted({PurePosixPath(name).parts[1] for name in names})
     labels = [classes.index(PurePosixPath(name).parts[1]) for name in names]
-    decoded = DecodedImages(source, names, size)
+    decoded, unused = DecodedImages(source, names, size), Unused()
+    unused.add_kinds("that lie elsewhere than in train/CLASS or test/CLASS", set(source.files) - set(names))
     return Contents(
         size=size,
         counts=_counts(len(train), len(test)),
         batches=decoded,
         attributes=np.eye(len(classes), dtype=bool)[labels],
         attribute_names=classes,
-        stamp=source.stamp(names),
+        stamp=source.stamp(),
         facts={"source": str(tree)},
-        skipped=decoded.skipped,
+        unused=unused,
+        broken=decoded.broken,
     )
 
 
@@ -57,7 +62,7 @@ def _pictures(source: Folder, part: str) -> list[str]:
 
 
 def _counts(train: int, test: int) -> dict[str, int]:
-    return {"train": train - train // 10, "valid": train // 10, "test": test}
+    return {"train": train - held_out(train), "valid": held_out(train), "test": test}
 
 
 def _from_batches(root: Path, size: int) -> Contents:

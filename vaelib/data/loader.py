@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..support.errors import UserError
-from .dataset import Dataset
+from .dataset import Dataset, require_dataset
 
 BATCH_SIZE = 256  # images at a time outside of training
 UPLOAD = 4096  # images copied to the device at a time
@@ -36,6 +36,7 @@ def loader(
     The images are kept as uint8 in the accelerator's memory if they take less than half of what is free there.
     Raises `UserError` if no batch would be left after `drop_last`.
     """
+    require_dataset(dataset, "what was given to data.loader")
     if drop_last and len(dataset) < batch_size:
         raise UserError(f"{len(dataset)} images do not fill a batch of {batch_size}: choose a smaller batch_size.")
     return Loader(dataset, batch_size, shuffle, seed, torch.device(device), flip, drop_last, share)

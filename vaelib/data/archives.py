@@ -1,0 +1,197 @@
+"""Zips and tars as sources of files, with the same interface as `sources.Folder`.
+
+Nothing is ever extracted under a name of the archive. A member is read into memory, so a hostile name (`../x`,
+`/etc/x`) or a link cannot reach another file. A member, or a compressed tar, that would grow too large is refused
+before it does.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import tempfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ..support.errors import UserError, first_line
+from .kinds import is_hidden
+from .sources import Aside, Source, Stamp, require_sane, stamp_of
+
+MOST_GROWTH = 100  # times; an archive of pictures hardly grows, one that is made to fill the disk grows 1,000 times
+ALWAYS_FINE = 16 * 2**20  # bytes that may grow more: a single colour does
+PIECE = 2**20  # bytes copied at a time
+PASSWORD = 1  # the bit of a zip member's flags that says it is encrypted
+DECOMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # by the first bytes of a file
+UNREAD = {
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"(\xb5/\xfd": "compressed with Zstandard",
+}
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
+
+
+UNPACK, AGAIN = "unpack it and name the folder", "get it again, or name a folder, zip or tar of images"
+
+
+class DamagedArchive(UserError):
+    """A file that cannot be opened as a zip or tar. The message names it and says why; the caller adds a remedy."""
+
+    def __init__(self, message: str, remedy: str = AGAIN):
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def open_archive(path: str | Path) -> Source:
+    """The files in a zip or tar, compressed or not. Raises `DamagedArchive` if it is neither, or cannot be read.
+
+    What a file is shows in its first bytes, whatever its name says.
+    """
+    path = Path(path).absolute()
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+        if start[:2] == b"PK" or zipfile.is_zipfile(path):
+            return Zip(path)
+        if _begins_a_tar(start) or any(start.startswith(mark) for mark in DECOMPRESSED):
+            return Tar(path, start)
+    except OSError as error:
+        raise DamagedArchive(f"{path} cannot be read ({error.strerror or first_line(error)})") from error
+    raise _refusal(path, start)
+
+
+class Zip:
+    """The files in a zip. Backslashes in names part folders, as Windows writes them."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            if "disk" in str(error):  # "zipfiles that span multiple disks are not supported"
+                raise DamagedArchive(f"{path} is one of several parts of a zip", UNPACK) from error
+            raise DamagedArchive(f"{path} is not a complete zip") from error
+        infos = [info for info in self._zip.infolist() if not info.filename.endswith(("/", "\\"))]
+        self._members = {_slashed(info): info for info in infos}  # the last of a name counts, as when it is unpacked
+        if any(info.flag_bits & PASSWORD for info in infos):
+            raise DamagedArchive(f"{path} is protected by a password", UNPACK)
+        self.files, self.aside = _visible(self._members)
+        self.aside["replaced by a later file of the same name"] = [
+            info.filename
+            for name, info in zip(map(_slashed, infos), infos, strict=True)
+            if self._members[name] is not info
+        ]
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of `files`. Raises errors of many kinds if the archive is damaged."""
+        info = self._members[name]
+        require_sane(info.file_size)
+        require_little_growth(info.file_size, info.compress_size)
+        with self._lock:
+            return self._zip.read(info)
+
+    def stamp(self) -> Stamp:
+        """The state of the zip itself."""
+        return stamp_of([self.path])
+
+
+def _slashed(info: zipfile.ZipInfo) -> str:
+    return info.filename.replace("\\", "/")
+
+
+class Tar:
+    """The files in a tar. A compressed one is first unpacked, into a temporary file without a name."""
+
+    def __init__(self, path: Path, start: bytes):
+        self.path = path
+        kind = next((kind for mark, kind in DECOMPRESSED.items() if start.startswith(mark)), None)
+        self._file: IO[bytes] = _unpacked(path, kind) if kind else path.open("rb")
+        try:
+            with tarfile.open(fileobj=self._file, mode="r:") as archive:
+                members = [member for member in archive if not member.isdir()]
+        except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+            raise DamagedArchive(f"{path} is not a complete tar") from error
+        self._members = {_clean(member.name): member for member in members if member.isreg() and not member.issparse()}
+        self.files, self.aside = _visible(self._members)
+        self.aside["links or devices"] = [member.name for member in members if not member.isreg()]
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of `files`. Raises `OSError` if the tar ends before they do."""
+        member = self._members[name]
+        require_sane(member.size)
+        with self._lock:
+            self._file.seek(member.offset_data)
+            data = self._file.read(member.size)
+        if len(data) < member.size:
+            raise EOFError("the tar ends within this file")
+        return data
+
+    def stamp(self) -> Stamp:
+        """The state of the tar itself."""
+        return stamp_of([self.path])
+
+
+def _clean(name: str) -> str:
+    """A member's name without the "./" that `tar cf pets.tar .` puts before each."""
+    return str(PurePosixPath(name))
+
+
+def _unpacked(path: Path, opened) -> IO[bytes]:
+    """A compressed tar, unpacked into a temporary file that has no name and goes when it is closed."""
+    copy: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it is read as long as the source is)
+    size, packed = 0, path.stat().st_size
+    try:
+        with opened(path) as compressed:
+            while piece := compressed.read(PIECE):
+                size += len(piece)
+                require_little_growth(size, packed)
+                copy.write(piece)
+        copy.flush()
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DamagedArchive(f"{path} is not a complete tar") from error
+    except Growth as error:
+        raise DamagedArchive(f"{path} {error}", UNPACK) from error
+    return copy
+
+
+class Growth(ValueError):
+    """What is packed would grow more than pictures do."""
+
+
+def require_little_growth(size: int, packed: int) -> None:
+    """Raise `Growth` if `packed` bytes become a suspicious `size`."""
+    if size > ALWAYS_FINE and size > MOST_GROWTH * packed:
+        raise Growth(f"would grow from {packed:,} to more than {size:,} bytes")
+
+
+def _visible(members: Iterable[str]) -> tuple[list[str], Aside]:
+    """The sorted names of the files that are not hidden, and the hidden ones."""
+    hidden = {name for name in members if any(map(is_hidden, PurePosixPath(name).parts))}
+    return sorted(set(members) - hidden), {"hidden": sorted(hidden)}
+
+
+def _begins_a_tar(start: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _refusal(path: Path, start: bytes) -> DamagedArchive:
+    """The error for a file with these first bytes, which is no archive that is read."""
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        page = "a web page that was saved as a zip (Google Drive gives one when its quota is used up)"
+        return DamagedArchive(f"{path} is {page}")
+    if start.startswith(PICTURES):
+        return DamagedArchive(f"{path} is a single picture", "name the folder that it lies in")
+    if kind := next((kind for mark, kind in UNREAD.items() if start.startswith(mark)), None):
+        return DamagedArchive(f"{path} is {kind}, which is not read", UNPACK)
+    return DamagedArchive(f"{path} is {'not a complete zip or tar' if start else 'empty'}")

@@ -1,0 +1,68 @@
+"""Pixels of every kind as 8 bits of red, green and blue: grey, palettes, transparency, 16 bits, floating point.
+
+A format says which number is white, and pixels are scaled by that. Where the format does not say it, or its pixels use
+a small part of the range, they would come out black: such images are refused, and the range that was found is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ..support.errors import UserError
+from .damage import Cause, Refused
+
+WHITE = 255
+DARK = WHITE // 2  # if no pixel of images of more than 8 bits is brighter, the first of their bits are unused
+DIM = Cause("dark, using few of their 16 bits", "scale their pixels to the whole range, or save them with 8 bits")
+BITS_PER_SAMPLE = 258  # the number of a TIFF's tag
+
+
+def is_deep(file: Image.Image) -> bool:
+    """Whether an image that has been opened, but not loaded, stores more than 8 bits per sample."""
+    return file.mode.startswith("I") or ";16" in str(getattr(file, "tile", ""))
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A loaded image in mode RGB, with transparent pixels over white. Raises `Refused` for an unknown range."""
+    if image.mode == "F":
+        image = _scaled(np.asarray(image), 1, "floating-point numbers")
+    elif image.mode.startswith("I"):
+        image = _scaled(np.asarray(image).astype(np.int64), 2 ** _bits(image) - 1, "whole numbers")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _bits(image: Image.Image) -> int:
+    """The bits of a sample: 16, or what a TIFF says, as in 12 bits of a microscope."""
+    bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))
+    bits = bits[0] if isinstance(bits, tuple) else bits
+    return bits if 8 < bits <= 16 else 16  # 32 bits are used for 16, or refused by their range
+
+
+def _scaled(pixels: np.ndarray, white: int, kind: str) -> Image.Image:
+    lowest, highest = pixels.min(), pixels.max()
+    if not (lowest >= 0 and highest <= white):  # also if one is not a number
+        raise Refused(
+            Cause(
+                f"{kind} from {lowest:g} to {highest:g} where 0 to {white:,} are read",
+                f"scale them to 0 to {white:,}, or save them with 8 bits",
+            )
+        )
+    return Image.fromarray((pixels * (WHITE / white) + 0.5).astype(np.uint8))
+
+
+def require_bright(brightest: Sequence[int], place: str) -> None:
+    """Raise `UserError` if all images of more than 8 bits are dark; `brightest` has a value from 0 to 255 for each.
+
+    Cameras of 10, 12 or 14 bits often store their numbers unscaled in files of 16 bits.
+    """
+    if brightest and max(brightest) <= DARK:
+        raise UserError(
+            f"The images of 16 bits in {place} use only the range from 0 to about {(max(brightest) + 1) * 257:,} of "
+            f"65,535, so they would be dark or black: {DIM.remedy}."
+        )
