@@ -20,12 +20,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ..support.files import disk_errors_as_user_error, make_folder
 from .damage import Cause, note, require_few
@@ -77,11 +78,26 @@ def ensure(folder: Path, contents: Callable[[], Contents], progress: bool, versi
 
 def _ensure_locked(folder: Path, contents: Callable[[], Contents], progress: bool, version: str) -> dict:
     make_folder(folder.parent)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):  # the system releases the lock of a process that dies
+    with _lock(folder):
         index, trouble = _look(folder, version)  # another process may have written the cache meanwhile
         if trouble:
             report(f"The prepared cache {folder} {trouble}: it is prepared again.")
-        return index or _write(folder, contents(), progress, version)
+        if not index:
+            _remove_leftovers(folder.parent)
+            index = _write(folder, contents(), progress, version)
+        return index
+
+
+def _lock(folder: Path) -> FileLock:
+    """The lock of a cache. The system releases the lock of a process that dies."""
+    return FileLock(folder.with_name(f".{folder.name}.lock"))
+
+
+def _remove_leftovers(prepared: Path) -> None:
+    """Remove the unfinished caches of all datasets whose preparation was killed; a running one holds its lock."""
+    for partial in prepared.glob("*.partial"):
+        with suppress(Timeout, OSError), _lock(partial.with_suffix("")).acquire(blocking=False):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def open_arrays(folder: Path, index: dict, split: str) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..support import errors
+from ..support.files import expanded
 from . import cache, celeba, cifar10, folder
 from .dataset import Dataset
 from .splits import SPLITS
@@ -22,13 +23,16 @@ ANY_SIZE = (32, 64, 128)  # for a folder of images
 def default_root() -> Path:
     """The folder of data and caches if no root is given: `VAELIB_DATA`, or a folder in the user's cache."""
     if os.environ.get("VAELIB_DATA"):
-        return Path(os.environ["VAELIB_DATA"]).expanduser()
-    return _user_cache() / "vaelib"
+        return expanded(os.environ["VAELIB_DATA"])
+    try:
+        return _user_cache() / "vaelib"
+    except RuntimeError as error:
+        raise errors.UserError("You have no home folder here: set VAELIB_DATA to a folder for data.") from error
 
 
 def _user_cache() -> Path:
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -43,8 +47,8 @@ def load(
 ) -> Dataset:
     """One split ("train", "valid" or "test") of a dataset, which is prepared first if necessary.
 
-    `name` is one of `NAMES`, or the path of a folder or zip of images. `size` is the side of the images in pixels, by
-    default 64, or 32 for objects and cifar10. `root` is `default_root()` by default.
+    `name` is one of `NAMES`, or the path of a folder, zip or tar of images. `size` is the side of the images in pixels,
+    by default 64, or 32 for objects and cifar10. `root` is `default_root()` by default.
 
     Raises `UserError` for an unknown name or split, a size that is not available, and data that are missing, damaged
     or without that split.
@@ -65,6 +69,11 @@ def load(
         synthetic=index["synthetic"],
         crop=index.get("crop", "none").partition(", resized")[0],
     )
+
+
+def located(name: str) -> str:
+    """The name of a dataset as settings keep it: one of `NAMES`, or a path that is right in every working folder."""
+    return name if name in NAMES or not expanded(name).exists() else str(expanded(name).absolute())
 
 
 def is_prepared(name: str | Path, size: int | None = None, root: str | Path | None = None) -> bool:
@@ -96,19 +105,19 @@ def _place(name: str | Path, size: int | None, root: str | Path | None) -> Path:
 
 
 def _root(root: str | Path | None) -> Path:
-    return (Path(root).expanduser() if root is not None else default_root()).absolute()
+    return (expanded(root) if root is not None else default_root()).absolute()
 
 
 def _path(name: str | Path) -> Path | None:
-    """The path of a folder or zip, or None if the name is one of `NAMES`."""
+    """The path of a folder, zip or tar, or None if the name is one of `NAMES`."""
     if str(name) in NAMES:
         return None
-    path = Path(name).expanduser().absolute()
+    path = expanded(name).absolute()
     if path.exists():
         return path
     if isinstance(name, Path) or any(mark in name for mark in ("/", "\\", "~", ".")):
         raise errors.UserError(
-            f"{path} does not exist: name a folder or a zip of images, or one of {', '.join(NAMES)}."
+            f"{path} does not exist: name a folder, zip or tar of images, or one of {', '.join(NAMES)}."
         )
     raise errors.unknown("dataset", name, NAMES)
 

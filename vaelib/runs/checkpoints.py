@@ -100,6 +100,14 @@ def adam_moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
+def epochs_in(path: Path) -> int:
+    """The number of finished epochs in a file that `write_resume` wrote. Raises `UserError` if it is damaged."""
+    history = read_about(path).get("history")
+    if not isinstance(history, list):
+        raise UserError(f"{path} holds no history: remove the file to train from the first epoch, or copy it again.")
+    return len(history)
+
+
 def read_resume(path: Path, training: Training) -> None:
     """Restore the state that `write_resume` wrote, in place.
 

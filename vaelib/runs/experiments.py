@@ -101,10 +101,10 @@ def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
 def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment that a TOML file describes, with `key=value` overrides."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: copy the whole folder of the run, or train it again.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of which TOMLDecodeError is one
         raise UserError(f"{path} is not valid TOML ({error}): fix the file.") from error
     for override in overrides:
         key, value = _parse_override(override)
@@ -124,16 +124,18 @@ def _from_values(values: dict) -> Experiment:
 def write(experiment: Experiment, path: Path) -> None:
     """Write every setting to `path`, as a file that `read` can read."""
     with atomic_write(path) as partial:
-        partial.write_text(experiment.to_toml(), encoding="utf-8")
+        partial.write_text(experiment.to_toml(), encoding="utf-8", errors="surrogateescape")  # as in a file's name
 
 
 def _parse_override(text: str) -> tuple[str, object]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise UserError(f"--set takes key=value and was given {text!r}: write for example --set epochs=5.")
+    if KINDS.get(key) == "str" and not value.startswith(("'", '"')):
+        return key, value  # also a folder that is called 2024 or true
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key, value  # a word without quotes, as typed in a shell
 
 
@@ -143,7 +145,7 @@ def _checked(key: str, value: object) -> object:
         raise unknown("setting", key, KINDS)
     wanted = KINDS[key]
     if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value) if abs(value) < 2**1000 else math.inf
     if wanted.startswith("tuple") and isinstance(value, list) and all(type(item) is int for item in value):
         return tuple(value)
     if isinstance(value, float) and not math.isfinite(value):

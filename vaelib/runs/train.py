@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..support.files import make_folder, require_folder_of
 from . import checkpoints, experiments, snapshots
 from .experiments import Experiment
 from .refine import refine
-from .run import CONFIG, RESUME, Run
+from .run import CODES, CONFIG, HISTORY, MODEL, RESUME, STATISTICS, Run
 from .statistics import COMPONENTS, encode_held_out, fit_statistics
 
 
@@ -57,11 +58,19 @@ def train(
     """Train the experiment's model and write the folder of `run`; statistics, codes and metrics come at the end.
 
     The folder is made after the settings and the data have been checked, so a mistake in them leaves nothing behind.
-    When a resumed run trains further, the statistics, codes and metrics of its old weights are removed. Raises
-    `UserError` if the GPU's memory is full.
+    When a resumed run trains further, the statistics, codes and metrics of its old weights are removed; a run that is
+    finished and has these settings is left as it is. Raises `UserError` if the GPU's memory is full.
     """
     accelerator = devices.accelerator()
     accelerator.wait_for_everyone()  # a process that is still in `start` must not see the folder of this run
+    if experiment.compile:
+        devices.require_compiler(accelerator)
+    experiment = dataclasses.replace(experiment, dataset=data.located(experiment.dataset))
+    done = _epochs_done(run) if resume else 0
+    if done and _is_finished(run, experiment, done):
+        if accelerator.is_main_process and experiment.detail_steps:
+            refine(run, experiment.detail_steps, root, progress)
+        return run.history
     torch.manual_seed(experiment.seed)
     model = experiment.build_model()  # before the data, which may take long: a bad shape fails here
     train_set = data.load(experiment.dataset, experiment.size, "train", root, progress)
@@ -76,8 +85,9 @@ def train(
         sigma = history["sigma"].iloc[-1]
         run.write_statistics(fit_statistics(model, train_set, sigma, progress, experiment.flip, experiment.flow_steps))
         run.write_codes(encode_held_out(model, valid_set))
-        images = {"train_images": len(train_set), "valid_images": len(valid_set)}
-        run.write_metrics({"training": images | training_metrics(experiment, history)})
+        if len(history) > done or "training" not in run.metrics:
+            images = {"train_images": len(train_set), "valid_images": len(valid_set)}
+            run.write_metrics({"training": images | training_metrics(experiment, history)})
         if experiment.detail_steps:
             refine(run, experiment.detail_steps, root, progress)
     return history
@@ -99,7 +109,10 @@ def fit(
     the end also an animation. However training ends, metrics.json keeps no metrics of weights that were replaced.
     """
 
+    trained = []
+
     def write_epoch(state: training.Training) -> None:
+        trained.append(len(state.history))
         run.write_history(pd.DataFrame(state.history))
         snapshots.write_pictures(run, state.kept, valid_set, len(state.history))
         run.write_model(state.kept)
@@ -119,12 +132,24 @@ def fit(
             progress=progress,
             **settings,
         )
-        if is_main_process:
+        if trained:
             snapshots.write_animation(run, len(history))
     finally:
         if is_main_process:
             run.forget_old_evaluations()
     return history
+
+
+def _epochs_done(run: Run) -> int:
+    """The epochs that a resumed run continues after."""
+    return checkpoints.epochs_in(run.path(RESUME)) if run.has(RESUME) else 0
+
+
+def _is_finished(run: Run, experiment: Experiment, done: int) -> bool:
+    """Whether a run of these settings has nothing left to train, to fit or to measure."""
+    written = all(map(run.has, (CONFIG, MODEL, HISTORY, STATISTICS, CODES)))
+    same = written and dataclasses.replace(run.experiment, detail_steps=experiment.detail_steps) == experiment
+    return same and done >= experiment.epochs and "training" in run.metrics
 
 
 def _require_enough(train_set: data.Dataset, experiment: Experiment) -> None:

@@ -79,7 +79,18 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 def compiled(module: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
     """The module under torch.compile; its kernels are generated at the first call.
 
-    Raises `UserError` if they cannot be built (without a C++ compiler, for example), or if several processes train.
+    Raises `UserError` as `require_compiler` does.
+    """
+    require_compiler(accelerator)
+    # "reduce-overhead" launches all kernels of a call together, as a CUDA graph.
+    mode = "reduce-overhead" if accelerator.device.type == "cuda" else "default"
+    return cast(torch.nn.Module, torch.compile(module, mode=mode))
+
+
+def require_compiler(accelerator: Accelerator) -> None:
+    """Raise `UserError` if kernels cannot be built (without a C++ compiler, for example), or in several processes.
+
+    Call it before a run's folder is made.
     """
     if accelerator.num_processes > 1:
         raise UserError("torch.compile is for one process here: train with --set compile=false.")
@@ -90,9 +101,6 @@ def compiled(module: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Modu
             f"torch.compile does not work here ({first_line(error)}): install a C++ compiler, or train with --set "
             "compile=false."
         ) from error
-    # "reduce-overhead" launches all kernels of a call together, as a CUDA graph.
-    mode = "reduce-overhead" if accelerator.device.type == "cuda" else "default"
-    return cast(torch.nn.Module, torch.compile(module, mode=mode))
 
 
 def hardware() -> str:

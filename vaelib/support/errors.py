@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable
+
+SYSTEM_REMEDIES = {  # what to do about an error of the system
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "name a file, not a folder",
+    errno.EACCES: "change the permissions, or choose another place",
+    errno.EPERM: "change the permissions, or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "repair the links that lead back to themselves",
+    errno.ENOSPC: "free some space, and give the command again",
+    errno.EDQUOT: "free some space, and give the command again",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "close other programs",
+}
 
 
 class UserError(ValueError):
@@ -33,9 +51,47 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
 
 
 def run_program(name: str, work: Callable[[], None]) -> None:
-    """Run a program. A `UserError` is printed as one sentence on the error stream, and the exit status is then 2."""
+    """Run a program. A `UserError` is printed as one sentence on the error stream, and the exit status is then 2.
+
+    So is an error of the system that no part of the program has expected. A character that the output's encoding lacks
+    is printed as an escape.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        work()
+        try:
+            work()
+        finally:
+            sys.stdout.flush()  # here, where an error can still be told
     except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(name, str(error))
+    except BrokenPipeError:  # the reader of the output has seen enough, as in `vaelib experiments | head`
+        _silence_output()
+        sys.exit(1)
+    except OSError as error:
+        _silence_output()
+        _fail(name, _of_the_system(error))
+    except MemoryError:
+        _fail(name, "The computer's memory is full: close other programs, or take fewer or smaller images.")
+
+
+def _fail(name: str, message: str) -> None:
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _of_the_system(error: OSError) -> str:
+    """One sentence for an error of the system: the place, the cause and the remedy."""
+    place = error.filename if error.filename is not None else "A file or the output"
+    remedy = SYSTEM_REMEDIES.get(error.errno or 0, "check the disk and the path, and give the command again")
+    return f"{place} cannot be used ({error.strerror or first_line(error)}): {remedy}."
+
+
+def _silence_output() -> None:
+    """Let what is still unwritten go nowhere, so that Python does not try again when it ends."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (only the descriptor is used)
+        try:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        except (OSError, ValueError):  # as in a test, whose output is no file
+            return

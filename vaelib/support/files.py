@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import UserError
+
+LEFTOVER = re.compile(r"\..*\.(\d+)\.partial(\.\w+)?", re.DOTALL)  # a temporary name of `atomic_write`
+LONG_AGO = 24 * 3600  # seconds after which a temporary file is a leftover where processes cannot be asked for
 
 
 @contextmanager
@@ -16,20 +21,52 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` if the block ends without an error.
 
     Whatever happens inside the block, `path` holds either its old content or the complete new content. The temporary
-    name keeps the suffix of `path`, because image writers choose their format by it.
+    name keeps the suffix of `path`, because image writers choose their format by it. What killed processes have left in
+    the folder under such names is removed.
 
     Raises `UserError` if the folder does not exist, the disk is full, or the file is larger than the system allows.
     """
     path = Path(path)
     require_folder_of(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem[:60]}.{os.getpid()}.partial{path.suffix}")
     try:
         with disk_errors_as_user_error(path):
+            _remove_leftovers(path.absolute().parent)
             yield partial
             _flush_to_disk(partial)
             os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only disk, say, whose own error must reach the user
+            partial.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    with suppress(OSError):  # what cannot be listed or removed does not stop the writing
+        for path in folder.iterdir():
+            match = LEFTOVER.fullmatch(path.name)
+            if match and int(match[1]) != os.getpid() and _is_abandoned(path, int(match[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path, process: int) -> bool:
+    """Whether the process that wrote a temporary file has ended; on Windows, whether the file is old."""
+    if os.name != "posix":
+        return path.exists() and time.time() - path.stat().st_mtime > LONG_AGO
+    try:
+        os.kill(process, 0)  # sends nothing, and asks whether the process is there
+    except PermissionError:
+        return False
+    except (ProcessLookupError, OverflowError):
+        return True
+    return False
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with the home folder in place of `~`. Raises `UserError` if the system knows no such folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path} begins with a home folder that is not known here: write the whole path.") from error
 
 
 def _flush_to_disk(path: Path) -> None:
