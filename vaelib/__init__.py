@@ -1,9 +1,10 @@
 """The library of the course *From Autoencoders to Variational Autoencoders*.
 
-Ten files to read, and five folders. A module imports only from the floors below its own:
+Eleven files to read, and five folders. A module imports only from the floors below its own:
 
     0  support                                    errors, files, devices, pictures: they import nothing of the rest
-    1  data, models, losses, sharpening           datasets; the networks; the terms of the ELBO; a filter of pictures
+    1  data, models, losses, sharpening, errors   datasets; the networks; the terms of the ELBO; a filter of pictures;
+                                               the error for mistakes of a user
     2  latent, priors, flow, detail, metrics      codes and paths between them; densities of codes; detail of pictures;
                                                metrics
     3  training                                   the settings and the loop of training

@@ -248,7 +248,7 @@ def test_one_broken_image_is_named_skipped_and_counted(tmp_path, capsys):
     assert len(load(tmp_path, "valid")) == VALID
     expected = [[value == "1" for value in labels_of(i)] for i in range(1, TRAIN + 1) if i != 7]
     assert ds.attributes.tolist() == expected
-    assert f"Damaged and skipped: 1 of {TOTAL} images (000007.jpg)" in capsys.readouterr().err
+    assert "Found and not used: 1 that cannot be read (000007.jpg: damaged or cut short)." in capsys.readouterr().err
     assert json.loads((data.prepare("celeba", 32, tmp_path) / "index.json").read_text())["skipped"] == ["000007.jpg"]
 
 
@@ -256,8 +256,9 @@ def test_more_than_one_percent_broken(tmp_path):
     official_folder(tmp_path)
     put(tmp_path / "celeba" / "img_align_celeba", {name_of(7): b"", name_of(8): b"<html>"})
     message = failure(tmp_path)
-    assert "More than 1 %" in message
-    assert "000007.jpg" in message
+    assert f"Only {TOTAL - 2} of the {TOTAL} images" in message
+    assert "000007.jpg are empty files and " in message
+    assert "000008.jpg are web pages: " in message
 
 
 def test_an_image_that_would_fill_the_memory_counts_as_broken(tmp_path, capsys):
@@ -275,7 +276,10 @@ def test_rows_without_image_and_images_without_row(tmp_path, capsys):
     put(tmp_path / "celeba", some | {"999999.jpg": jpeg(1)}, "img_align_celeba")
     put(tmp_path / "celeba", official_tables())
     assert len(load(tmp_path)) == TRAIN // 2
-    assert f"rows without image: {TOTAL // 2}, images without row: 1" in capsys.readouterr().err
+    assert (
+        "Found and not used: 1 without a row in both tables (celeba/img_align_celeba/999999.jpg); "
+        f"{TOTAL // 2} rows without an image.\n"
+    ) in capsys.readouterr().err
 
 
 def test_no_image_has_a_row(tmp_path):

@@ -78,9 +78,11 @@ def test_sub_folders_name_splits_and_in_them_classes(tmp_path):
 
 
 def test_a_missing_split_is_explained(tmp_path):
-    put(tmp_path / "pets", "train/1.png", "train/2.png")
-    with pytest.raises(UserError, match=r"No image of the valid partition is in .*pets, only 2 of train: choose"):
-        load(tmp_path / "pets", "valid")
+    put(tmp_path / "pets", "train/1.png", "valid/2.png")
+    with pytest.raises(
+        UserError, match=r"No image of the test partition is in .*pets, only 1 of train and 1 of valid: "
+    ):
+        load(tmp_path / "pets", "test")
 
 
 def test_a_zip_is_read_without_being_extracted(tmp_path):
@@ -132,7 +134,7 @@ def test_no_image(tmp_path, make):
 
 def test_a_file_that_is_no_zip(tmp_path):
     (tmp_path / "pets.zip").write_bytes(b"PK\3\4 and then no more")
-    with pytest.raises(UserError, match=r"pets.zip is not a complete zip: name a folder or a zip"):
+    with pytest.raises(UserError, match=r"pets.zip is not a complete zip: get it again, or name a folder"):
         load(tmp_path / "pets.zip")
 
 

@@ -283,11 +283,20 @@ def test_of_many_images_the_first_are_taken(monkeypatch):
     assert results["features"]["pixels"].startswith("10 principal components")
 
 
-@pytest.mark.parametrize(("train", "held_out"), [(20, 7), (7, 20)])
-def test_too_few_images_are_refused(train, held_out):
+@pytest.mark.parametrize(("train", "held_out"), [(20, 7), (7, 20), (20, 2)])
+def test_of_too_few_images_no_sets_are_compared(train, held_out):
     model = small()
-    with pytest.raises(UserError, match="too few to compare"):
-        evaluation.evaluate(model, dataset(train), dataset(held_out), statistics(model))
+    results = evaluation.evaluate(model, dataset(train), dataset(held_out), statistics(model))
+    assert "frechet" not in results and "too few to compare" in results["not_computed"]["distances"]
+    printed = report.evaluation(results)
+    assert "psnr" in printed and "elbo" in printed and "not computed: distances" in printed
+    assert "random halves" not in printed and "nan" not in printed
+
+
+def test_one_image_is_refused():
+    model = small()
+    with pytest.raises(UserError, match="too few to compare: evaluate on a dataset"):
+        evaluation.evaluate(model, dataset(20), dataset(1), statistics(model))
 
 
 def test_another_dataset_cannot_have_been_memorised():

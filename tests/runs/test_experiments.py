@@ -70,6 +70,15 @@ def test_the_settings_that_are_printed_can_be_given_again(path, name):
         ("model=AutoEncoder", "model", "AutoEncoder"),
         ('model="AutoEncoder"', "model", "AutoEncoder"),
         ("dataset=/pictures/of a=b", "dataset", "/pictures/of a=b"),
+        ("dataset=2024", "dataset", "2024"),
+        ("dataset=2024-05-01", "dataset", "2024-05-01"),
+        ("dataset=1e3", "dataset", "1e3"),
+        ("dataset=true", "dataset", "true"),
+        ("dataset=[1]", "dataset", "[1]"),
+        ("dataset=pics#1", "dataset", "pics#1"),
+        ("dataset=12#1", "dataset", "12#1"),
+        ('dataset="2024"', "dataset", "2024"),
+        ("dataset=caf\udce9", "dataset", "caf\udce9"),
     ],
 )
 def test_an_override_has_the_type_of_its_key(path, override, key, value):
@@ -95,6 +104,10 @@ def test_an_override_has_the_type_of_its_key(path, override, key, value):
         ("channels=[8, 1.5]", "a list of whole numbers"),
         ("channels=[8, true]", "a list of whole numbers"),
         ("model=3", "a word"),
+        ("epochs=" + "9" * 5000, "a whole number"),
+        ("beta=" + "9" * 400, "a finite number"),
+        ("epochs=" + "[" * 5000, "a whole number"),
+        ("epochs=1979-05-27", "a whole number"),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_the_key_and_the_type(path, override, kind):
@@ -212,3 +225,9 @@ def test_the_model_of_an_experiment_is_fixed_by_the_seed_of_torch(path):
         torch.manual_seed(seed)
         models.append(experiment.build_model().encoder[0].weight)
     assert torch.equal(models[0], models[1]) and not torch.equal(models[0], models[2])
+
+
+def test_a_path_that_is_no_utf8_is_written_and_read(path):
+    experiment = dataclasses.replace(experiments.read(path), dataset="/fot\udcf3s/caf\udce9")
+    experiments.write(experiment, path)
+    assert experiments.read(path) == experiment

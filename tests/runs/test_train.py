@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,6 +118,78 @@ def test_what_is_trained_is_evaluated_on_the_device_that_trains(trained, monkeyp
     assert ship._model_and_its_images(trained)[0].device.type == "meta"
 
 
+# What is left to do
+
+
+def contents(run):
+    """The bytes and the time of every file of a run."""
+    files = (path for path in run.folder.rglob("*") if path.is_file())
+    return {path.relative_to(run.folder): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+@pytest.mark.parametrize("settings", [SMALL, dataclasses.replace(SMALL)])
+def test_resuming_a_finished_run_rewrites_nothing(trained, monkeypatch, settings):
+    before = contents(trained)
+    monkeypatch.setattr(train.data, "load", None)
+    history = train.train(settings, Run(trained.folder), resume=True, progress=False)
+    assert contents(trained) == before and list(history["epoch"]) == [1]
+
+
+def test_a_flow_that_is_added_leaves_what_was_trained_and_measured(trained, monkeypatch):
+    before = contents(trained)
+    monkeypatch.setattr(devices, "hardware", lambda: "another machine")
+    with_flow = dataclasses.replace(SMALL, flow_steps=2)
+    train.train(with_flow, Run(trained.folder), resume=True, progress=False)
+    changed = {str(path) for path, state in contents(trained).items() if before[path] != state}
+    assert changed == {"config.toml", "statistics.safetensors", "codes.safetensors"}
+    assert Run(trained.folder).experiment == with_flow and "flow" in Run(trained.folder).statistics.priors
+
+
+@pytest.mark.parametrize("lost", ["codes.safetensors", "statistics.safetensors", "metrics.json", "history.csv"])
+def test_a_part_that_is_lost_is_made_again(trained, lost):
+    (trained.folder / lost).unlink()
+    train.train(SMALL, Run(trained.folder), resume=True, progress=False)
+    assert (trained.folder / lost).is_file() != (lost == "history.csv")  # which belongs to the epochs
+
+
+def test_compiling_in_several_processes_is_refused_before_the_folder_is_made(tmp_path, monkeypatch):
+    accelerator = SimpleNamespace(num_processes=2, is_main_process=True, wait_for_everyone=lambda: None)
+    monkeypatch.setattr(devices, "accelerator", lambda: accelerator)
+    monkeypatch.setattr(train.data, "load", None)
+    with pytest.raises(UserError, match=r"torch\.compile is for one process here"):
+        train.train(dataclasses.replace(SMALL, compile=True), Run(tmp_path / "run"), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_compiler_that_is_missing_is_noticed_before_the_folder_is_made(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    monkeypatch.setattr(train.data, "load", None)
+    with pytest.raises(UserError, match=r"does not work here \(no C\+\+ compiler\)"):
+        train.train(dataclasses.replace(SMALL, compile=True), Run(tmp_path / "run"), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["pics", "./pics", "2024", "true", "caf\udce9", "pics/../pics"])
+def test_the_path_of_a_dataset_is_kept_absolute(pictures, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(train.data, "load", lambda *_: pictures)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pics").mkdir()
+    Path(name).mkdir(exist_ok=True)
+    train.train(dataclasses.replace(SMALL, dataset=name), Run(tmp_path / "run"), progress=False)
+    kept = Run(tmp_path / "run").experiment.dataset
+    assert Path(kept).is_absolute() and Path(kept).samefile(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["faces", "celeba", "no such folder"])
+def test_the_name_of_a_dataset_is_kept_as_it_is(pictures, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faces").mkdir()
+    assert train.data.located(name) == name
+
+
 # What stops it
 
 
@@ -128,7 +202,7 @@ def test_a_full_gpu_is_explained(trained, monkeypatch):
     with pytest.raises(
         UserError, match=r"^The GPU's memory is full: lower the batch size \(--set batch_size=\.\.\.\), or"
     ):
-        train.train(SMALL, trained, resume=True, progress=False)
+        train.train(dataclasses.replace(SMALL, epochs=2), trained, resume=True, progress=False)
     monkeypatch.setattr(evaluation, "evaluate", out_of_memory)
     with pytest.raises(
         UserError, match=r"^The GPU's memory is full: stop other programs that use it, or .*USE_CPU=true"

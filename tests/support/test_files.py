@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
 from vaelib.support.errors import UserError
-from vaelib.support.files import atomic_write, make_folder, require_folder_of
+from vaelib.support.files import atomic_write, expanded, make_folder, require_folder_of
 
 
 @pytest.fixture
@@ -129,3 +131,69 @@ def test_a_bare_file_name_lies_in_the_working_folder(tmp_path, monkeypatch):
     with atomic_write("table.csv") as partial:
         partial.write_text("new")
     assert (tmp_path / "table.csv").read_text() == "new"
+
+
+def test_a_clean_up_that_is_refused_does_not_hide_the_error(path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(UserError, match="is not permitted"):
+        write_and_raise(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    with pytest.raises(KeyError, match="ours"):
+        write_and_raise(path, KeyError("ours"))
+
+
+def killed_while_writing(path) -> None:
+    """A process is killed in the middle of `atomic_write`."""
+    code = (
+        "import os; from vaelib.support.files import atomic_write\n"
+        f"with atomic_write({str(path)!r}) as partial: partial.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+
+
+@pytest.mark.parametrize("name", ["table.csv", "other name.png", "no suffix", "[a]*.json", "two.dots.csv"])
+def test_what_a_killed_process_left_is_removed_by_the_next_one_that_writes_there(tmp_path, name):
+    killed_while_writing(tmp_path / name)
+    assert len(names(tmp_path)) == 1 and not (tmp_path / name).exists()
+    with atomic_write(tmp_path / "table.csv") as partial:
+        partial.write_text("whole")
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_what_others_are_writing_and_hidden_files_are_left_alone(tmp_path):
+    kept = [
+        f".table.{os.getppid()}.partial.csv",
+        ".table.partial.csv",
+        ".hidden",
+        ".a.x1.partial",
+        "a.99999999.partial",
+    ]
+    for name in kept:
+        (tmp_path / name).write_text("")
+    with atomic_write(tmp_path / "new.csv") as partial:
+        partial.write_text("whole")
+    assert sorted(names(tmp_path)) == sorted([*kept, "new.csv"])
+
+
+def test_the_longest_name_that_the_system_allows(tmp_path):
+    with atomic_write(tmp_path / f"{'a' * 251}.csv") as partial:
+        partial.write_text("whole")
+    assert names(tmp_path) == [f"{'a' * 251}.csv"]
+
+
+def test_a_folder_that_can_be_written_and_not_listed(path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with atomic_write(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_a_home_that_is_not_known(monkeypatch):
+    assert expanded("~/a").is_absolute() and str(expanded("a")) == "a"
+    with pytest.raises(UserError, match="~nobody-of-this-name/a begins with a home folder that is not known here"):
+        expanded("~nobody-of-this-name/a")

@@ -26,6 +26,7 @@ from .sources import Aside, Source, Stamp, require_sane, stamp_of
 MOST_GROWTH = 100  # times; an archive of pictures hardly grows, one that is made to fill the disk grows 1,000 times
 ALWAYS_FINE = 16 * 2**20  # bytes that may grow more: a single colour does
 PIECE = 2**20  # bytes copied at a time
+REPLACED = "replaced by a later file of the same name"
 PASSWORD = 1  # the bit of a zip member's flags that says it is encrypted
 DECOMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # by the first bytes of a file
 UNREAD = {
@@ -81,7 +82,7 @@ class Zip:
         if any(info.flag_bits & PASSWORD for info in infos):
             raise DamagedArchive(f"{path} is protected by a password", UNPACK)
         self.files, self.aside = _visible(self._members)
-        self.aside["replaced by a later file of the same name"] = [
+        self.aside[REPLACED] = [
             info.filename
             for name, info in zip(map(_slashed, infos), infos, strict=True)
             if self._members[name] is not info
@@ -115,23 +116,29 @@ class Tar:
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as archive:
                 members = [member for member in archive if not member.isdir()]
+                self._require_end(archive.offset)
         except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
             raise DamagedArchive(f"{path} is not a complete tar") from error
-        self._members = {_clean(member.name): member for member in members if member.isreg() and not member.issparse()}
+        plain = [member for member in members if member.isreg() and not member.issparse()]
+        self._members = {_clean(member.name): member for member in plain}  # the last of a name counts
         self.files, self.aside = _visible(self._members)
-        self.aside["links or devices"] = [member.name for member in members if not member.isreg()]
+        self.aside["links or devices"] = [member.name for member in members if not member.isreg() or member.issparse()]
+        self.aside[REPLACED] = [member.name for member in plain if self._members[_clean(member.name)] is not member]
         self._lock = threading.Lock()
 
+    def _require_end(self, place: int) -> None:
+        """Raise `EOFError` unless a tar's end, a block of zeros, follows the last member at `place`."""
+        self._file.seek(place)
+        if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("the tar is cut short")
+
     def read(self, name: str) -> bytes:
-        """The bytes of one of `files`. Raises `OSError` if the tar ends before they do."""
+        """The bytes of one of `files`. Raises `OSError` if it is too large."""
         member = self._members[name]
         require_sane(member.size)
         with self._lock:
             self._file.seek(member.offset_data)
-            data = self._file.read(member.size)
-        if len(data) < member.size:
-            raise EOFError("the tar ends within this file")
-        return data
+            return self._file.read(member.size)
 
     def stamp(self) -> Stamp:
         """The state of the tar itself."""
@@ -153,7 +160,7 @@ def _unpacked(path: Path, opened) -> IO[bytes]:
                 size += len(piece)
                 require_little_growth(size, packed)
                 copy.write(piece)
-        copy.flush()
+        copy.seek(0)
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DamagedArchive(f"{path} is not a complete tar") from error
     except Growth as error:

@@ -92,10 +92,12 @@ def evaluate(
     without edits; detail: as unsharp_mask, after the pixel flow `detail`, if there is one. not_computed: the reason why
     a metric is missing, by name.
 
-    Raises `UserError` if there are too few images to compare.
+    Of fewer than 8 held-out or training images there are only mse, psnr and `likelihood_metrics`. Raises `UserError` if
+    there are fewer than two.
     """
-    _require_enough(train, held_out)
     held_out = held_out.subset(MOST_IMAGES)
+    if min(len(train), len(held_out)) < FEWEST:
+        return _of_few(model, train, held_out, statistics, progress)
     network = _attribute_network(model)
     few = train.subset(MOST_IMAGES)
     extractors, about, not_computed = feature_extractors(few, network, with_inception, model.device)
@@ -182,12 +184,18 @@ def real_sets(train: data.Dataset, held_out: data.Dataset) -> Iterator[tuple[str
     yield TRAINING, data.all_images(train.subset(len(held_out)))
 
 
-def _require_enough(train: data.Dataset, held_out: data.Dataset) -> None:
-    if min(len(train), len(held_out)) < FEWEST:
-        raise UserError(
-            f"{len(train)} training and {len(held_out)} held-out images are too few to compare: evaluate on a dataset "
-            f"with at least {FEWEST} of each."
-        )
+def _of_few(
+    model: LatentModel, train: data.Dataset, held_out: data.Dataset, statistics: Statistics, progress: bool
+) -> dict:
+    """The metrics of images that are too few to be compared as sets."""
+    reason = f"{len(train)} training and {len(held_out)} held-out images are too few to compare"
+    if len(held_out) < 2:
+        raise UserError(f"{reason}: evaluate on a dataset with at least {FEWEST} of each.")
+    x_hat = reconstruct_all(model, held_out, progress)
+    results = protocol(held_out) | {"features": {}} | reconstruction_metrics(data.all_images(held_out), x_hat)
+    if isinstance(model, VAE):
+        results |= likelihood_metrics(model, held_out, losses.Gaussian(statistics.sigma), progress)
+    return results | {"not_computed": {"distances": f"{reason}, which takes {FEWEST} of each"}}
 
 
 def _attribute_network(model: LatentModel) -> classifier.AttributeNetwork | None:

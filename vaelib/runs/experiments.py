@@ -102,6 +102,7 @@ def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment that a TOML file describes, with `key=value` overrides."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        "".join(str(values[key]) for key in values if key != "dataset").encode()  # only a path may be no UTF-8
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: copy the whole folder of the run, or train it again.") from error
     except (ValueError, RecursionError) as error:  # of which TOMLDecodeError is one
@@ -131,7 +132,7 @@ def _parse_override(text: str) -> tuple[str, object]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise UserError(f"--set takes key=value and was given {text!r}: write for example --set epochs=5.")
-    if KINDS.get(key) == "str" and not value.startswith(("'", '"')):
+    if key == "dataset" and not value.startswith(("'", '"')):
         return key, value  # also a folder that is called 2024 or true
     try:
         return key, tomllib.loads(f"value = {value}")["value"]

@@ -6,7 +6,6 @@ becomes of decoded images: one of `FINISHES`.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ from torch import Tensor
 
 from .. import data, latent
 from ..data.celeba import CROP
-from ..data.decode import FORMATS, decode
+from ..data.damage import cause_of
+from ..data.decode import decode, dimensions
 from ..detail import Detail
 from ..models import VAE, LatentModel
 from ..priors import StandardNormal
@@ -236,12 +236,13 @@ def open_image(path: Path, size: int) -> Tensor:
     """
     if not path.is_file():
         raise UserError(f"There is no image file {path}: name JPEG or PNG files, as in pictures/*.jpg.")
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            crop = CROP if image.size == ALIGNED else None
+        crop = CROP if dimensions(content) == ALIGNED else None
         return torch.from_numpy(decode(content, size, crop) / 255.0).float()
     except UnidentifiedImageError as error:
         raise UserError(f"{path} holds no picture that is known: name a JPEG or PNG file.") from error
     except Exception as error:  # Pillow raises errors of a dozen kinds for damaged bytes
-        raise UserError(f"{path} cannot be read as an image ({error}): name a JPEG or PNG file.") from error
+        raise UserError(
+            f"{path} cannot be read as an image ({cause_of(error, content).are}): name a JPEG or PNG file."
+        ) from error

@@ -86,7 +86,7 @@ def _recorded(settings: Experiment, run: Run) -> str:
 
 def _recorded_distances(held_out: dict) -> str:
     """The Fréchet distances of a record, in its most informative features, as decoded and after each finish."""
-    features = next((name for name in ("attributes", "pixels") if name in held_out["frechet"]), None)
+    features = next((name for name in ("attributes", "pixels") if name in held_out.get("frechet", {})), None)
     if features is None:
         return ""
     parts = {"": held_out, "; sharpened: ": held_out.get("sharpened"), "; with detail: ": held_out.get("detail")}
@@ -101,7 +101,8 @@ def _recorded_distances(held_out: dict) -> str:
 def evaluation(metrics: dict) -> str:
     """The results of `evaluation.evaluate` as the text that `vaelib evaluate` prints."""
     groups = [_protocol(metrics), *_decoded(metrics)]
-    groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in metrics["features"].items())]))
+    if metrics["features"]:
+        groups.append("\n".join(["features", *(f"  {name}: {what}" for name, what in metrics["features"].items())]))
     titles = {"sharpened": "sharpened", "unsharp_mask": "after an unsharp mask", "detail": "with detail"}
     for part, title in titles.items():
         if part in metrics:
@@ -115,7 +116,9 @@ def _decoded(metrics: dict) -> list[str]:
     groups = [_reconstruction(metrics)]
     if "elbo" in metrics:
         groups.append(_likelihood(metrics))
-    groups += [*_distances(metrics), _precision_recall(metrics["precision_recall"])]
+    groups += _distances(metrics)
+    if "precision_recall" in metrics:
+        groups.append(_precision_recall(metrics["precision_recall"]))
     if "memorisation" in metrics:
         groups.append(_memorisation(metrics["memorisation"]))
     return groups + [_edit(name, edit) for name, edit in metrics.get("edits", {}).items()]
@@ -130,8 +133,8 @@ def _protocol(metrics: dict) -> str:
 
 
 def _halves(metrics: dict) -> str:
-    """How sets are compared; nothing for a record from before they were compared on halves."""
-    if "compared" not in metrics:
+    """How sets are compared; nothing if none were, or in a record from before they were compared on halves."""
+    if "compared" not in metrics or "frechet" not in metrics:
         return ""
     return (
         f"\n{metrics['splits']} random halves of each set, {metrics['compared']:,} images, are compared with halves of "

@@ -63,7 +63,8 @@ def run_program(name: str, work: Callable[[], None]) -> None:
         try:
             work()
         finally:
-            sys.stdout.flush()  # here, where an error can still be told
+            if sys.stdout:  # None if the program was started without an output
+                sys.stdout.flush()  # here, where an error can still be told
     except UserError as error:
         _fail(name, str(error))
     except BrokenPipeError:  # the reader of the output has seen enough, as in `vaelib experiments | head`
@@ -93,5 +94,5 @@ def _silence_output() -> None:
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (only the descriptor is used)
         try:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        except (OSError, ValueError):  # as in a test, whose output is no file
+        except (OSError, ValueError, AttributeError):  # as in a test, whose output is no file
             return
