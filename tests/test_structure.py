@@ -24,7 +24,7 @@ FILES_TO_READ = {"models", "losses", "latent", "priors", "flow", "detail", "shar
 FILES_TO_READ |= {"errors"}
 FOLDERS = {"data", "runs", "course", "support", "shipped"}
 DOORS = {"__init__", "__main__"}  # they lead to every floor
-MOST_ARROWS = 70  # imports between rooms, each pair counted once: 65, four of the room `detail`, and grading
+MOST_ARROWS = 71  # imports between rooms, each pair counted once: 65, four of `detail`, grading, the name of the error
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -87,7 +87,7 @@ def about(
 
 @app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="faces, objects, cifar10, celeba, or a folder or zip of images.")],
+    name: Annotated[str, typer.Argument(help="faces, objects, cifar10, celeba, or a folder, zip or tar of images.")],
     root: Root = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side: 32, 64 or 128.")] = None,
 ) -> None:

@@ -195,8 +195,9 @@ def _begins_a_tar(start: bytes) -> bool:
 def _refusal(path: Path, start: bytes) -> DamagedArchive:
     """The error for a file with these first bytes, which is no archive that is read."""
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        page = "a web page that was saved as a zip (Google Drive gives one when its quota is used up)"
-        return DamagedArchive(f"{path} is {page}")
+        return DamagedArchive(
+            f"{path} is a web page that was saved as a zip (Google Drive gives one when its quota is used up)"
+        )
     if start.startswith(PICTURES):
         return DamagedArchive(f"{path} is a single picture", "name the folder that it lies in")
     if kind := next((kind for mark, kind in UNREAD.items() if start.startswith(mark)), None):
