@@ -1,6 +1,7 @@
-"""Write the status page from benchmarks/recorded/chapters.json: `python -m pages.status` writes book/status.md.
+"""Write the status page from recorded files: `python -m pages.status` writes book/status.md.
 
-`python -m notebooks.measure` makes the record, which holds the cost of each chapter and its claims on five seeds.
+`python -m notebooks.measure` makes chapters.json, which holds the cost of each chapter and its claims on five seeds.
+`python -m benchmarks.browser` makes browser.json, which holds the speed and the sizes of the live figures.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from vaelib.support.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
 RECORD, PAGE = ROOT / "benchmarks" / "recorded" / "chapters.json", ROOT / "book" / "status.md"
+BROWSER = RECORD.with_name("browser.json")
 
 HEAD = """% Written by pages/status.py from the recorded files. Do not edit: make results
 
@@ -30,6 +32,15 @@ One pass over all chapters on seed 0, on {hardware}, with
 no network, no data, no GPU, nothing else running. The machine is a shared one: in other passes an unchanged chapter
 took up to a seventh more or less."""
 
+LIVE = """## What the live figures cost
+
+Measured in {browser} on {hardware}, by `python -m benchmarks.browser`. The times are those of the processor that the
+page's one thread used, so other work on the machine does not count. While the mouse drags a slider, one core can show
+{rate:.0f} faces a second. All live figures together add {megabytes:.1f} MB to the site. The explorer loads its weights
+when it is on the screen. A chapter loads none before its figure is touched."""
+
+DRAG = "show a face while the mouse drags a slider"
+
 CLAIMS = """## What the chapters claim
 
 Each claim is a cell of its chapter that fails where the claim does not hold. Below are the numbers that it compared, on
@@ -38,15 +49,17 @@ tolerance, for two numbers that should be equal)."""
 
 
 def main() -> None:
-    page = text(json.loads(RECORD.read_text(encoding="utf-8")))
+    page = text(*(json.loads(path.read_text(encoding="utf-8")) for path in (RECORD, BROWSER)))
     with atomic_write(PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-def text(record: dict) -> str:
+def text(record: dict, browser: dict) -> str:
     """The text of the page."""
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     blocks = [HEAD, COSTS.format(hardware=record["hardware"], versions=versions), costs(record["chapters"])]
+    derived = {"rate": 1000 / browser["milliseconds"][DRAG], "megabytes": browser["sizes"]["all"] / 1e6}
+    blocks += [LIVE.format(**browser, **derived), live(browser), weights(browser["sizes"])]
     blocks += [CLAIMS, *(claims(name, chapter["claims"]) for name, chapter in record["chapters"].items())]
     return "\n\n".join(blocks) + "\n"
 
@@ -73,6 +86,21 @@ def costs(chapters: dict[str, dict]) -> str:
         "Wall-clock and peak memory of a run from scratch, and the least room of a claim (see below).",
         header,
         rows,
+    )
+
+
+def live(browser: dict) -> str:
+    """The table of the explorer's times."""
+    rows = [[name, f"{milliseconds:.1f}"] for name, milliseconds in browser["milliseconds"].items()]
+    caption = "Processor time of one picture or draw of `celeba64`, 64 × 64 pixels."
+    return table("tab-status-live", caption, ["what", "milliseconds"], rows)
+
+
+def weights(sizes: dict[str, int]) -> str:
+    """The table of the scripts with weights."""
+    rows = [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items() if name != "all"]
+    return table(
+        "tab-status-weights", "Scripts of weights, each loaded when it is first needed.", ["script", "MB"], rows
     )
 
 

@@ -148,4 +148,5 @@ def test_a_seed_on_which_a_claim_did_not_hold_is_marked() -> None:
 
 
 def test_the_page_is_what_the_record_makes() -> None:
-    assert status.PAGE.read_text() == status.text(json.loads(status.RECORD.read_text())), "run `make results`"
+    records = (json.loads(path.read_text()) for path in (status.RECORD, status.BROWSER))
+    assert status.PAGE.read_text() == status.text(*records), "run `make results`"
