@@ -78,7 +78,7 @@ def test_the_settings_that_are_printed_can_be_given_again(path, name):
         ("dataset=pics#1", "dataset", "pics#1"),
         ("dataset=12#1", "dataset", "12#1"),
         ('dataset="2024"', "dataset", "2024"),
-        ("dataset=caf\udce9", "dataset", "caf\udce9"),
+        ("dataset=M\udcfcnchen", "dataset", "M\udcfcnchen"),
     ],
 )
 def test_an_override_has_the_type_of_its_key(path, override, key, value):
@@ -228,6 +228,6 @@ def test_the_model_of_an_experiment_is_fixed_by_the_seed_of_torch(path):
 
 
 def test_a_path_that_is_no_utf8_is_written_and_read(path):
-    experiment = dataclasses.replace(experiments.read(path), dataset="/fot\udcf3s/caf\udce9")
+    experiment = dataclasses.replace(experiments.read(path), dataset="/M\udcfcnchen/M\udcfcnchen")
     experiments.write(experiment, path)
     assert experiments.read(path) == experiment

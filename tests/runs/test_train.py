@@ -172,7 +172,7 @@ def test_a_compiler_that_is_missing_is_noticed_before_the_folder_is_made(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["pics", "./pics", "2024", "true", "caf\udce9", "pics/../pics"])
+@pytest.mark.parametrize("name", ["pics", "./pics", "2024", "true", "M\udcfcnchen", "pics/../pics"])
 def test_the_path_of_a_dataset_is_kept_absolute(pictures, tmp_path, monkeypatch, name):
     monkeypatch.setattr(train.data, "load", lambda *_: pictures)
     monkeypatch.chdir(tmp_path)
