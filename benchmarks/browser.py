@@ -111,7 +111,7 @@ class Clock:
 
 
 def drag(opened: Any, clock: Clock) -> float:
-    """Milliseconds for each picture while the mouse drags the slider of an attribute to and fro."""
+    """Milliseconds for each picture while the mouse drags the slider of an attribute back and forth."""
     opened.get_by_role("tab", name="Edit").click()
     box = opened.get_by_role("slider", name="Smiling").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

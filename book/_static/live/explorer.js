@@ -1,77 +1,17 @@
-// The explorer: one face, and everything that the course does to a code. Its state is a plain object, which is what a link
-// holds and what Undo restores. All controls change the state, and `draw` shows it.
+// The explorer: one face, and everything that the course does to a code. All controls change the state (state.js), which a
+// link holds and Undo restores, and `draw` shows it.
 "use strict";
 
 liveFigures.explorer = async (figure) => {
-  const { h, slider, choice, button, tabs, canvas, paint, withSign } = view;
+  const { h, slider, choice, button, tabs, canvas, paint, withSign, labelOf } = view;
 
-  // ------------------------------------------------------------------------------------------------------------ Models
-
-  const FACES = ["Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Male", "Young", "Blond_Hair", "Black_Hair", "Gray_Hair",
-    "Bangs", "Wavy_Hair", "Bald", "No_Beard", "Heavy_Makeup", "Wearing_Hat", "Pale_Skin", "Bushy_Eyebrows"];
-  const CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-  const MODELS = {
-    celeba64: {
-      label: "Photographed faces", thing: "face", attributes: FACES, twin: "celeba64-ae",
-      eyes: [[0.368, 0.515], [0.626, 0.515]],
-      note: "A VAE of 64 × 64 pixels, trained on 22,000 photographs of CelebA. Non-commercial research only.",
-    },
-    faces32: {
-      label: "Drawn faces", thing: "face", attributes: FACES, eyes: [[0.375, 0.406], [0.638, 0.406]],
-      note: "The smallest VAE of the course, 32 × 32 pixels, trained for a minute on faces that vaelib draws. MIT License.",
-    },
-    cifar10: {
-      label: "CIFAR-10", thing: "picture", attributes: CLASSES,
-      note: "A VAE of 32 × 32 pixels, trained on the ten classes of CIFAR-10. MIT License.",
-    },
-  };
-  const PRIORS = { normal: "N(0, I)", gaussian: "Gaussian", gmm: "Mixture", flow: "Flow" };
-
-  // What is done to a decoded picture. One with a `part` is offered where the model has weights of that name.
-  const FINISHES = {
-    plain: { label: "As decoded", apply: (_model, picture) => picture },
-    sharp: { label: "Sharpened", apply: (model, picture) => model.sharpen(picture) },
-  };
-  const THUMBS = 8, LEADING = 10, STEPS = 7;
-
-  const priorOf = (model, prior) => (prior === "flow" && !model.parts.includes("flow") ? "gmm" : prior);
-  const labelOf = (name) => (name[0].toUpperCase() + name.slice(1)).replaceAll("_", " ").toLowerCase()
-    .replace(/^./, (letter) => letter.toUpperCase());
+  const { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, toLink, fromLink, drawn, editedCode } = explorerState;
+  const THUMBS = 8, STATIONS = 7;
 
   // ------------------------------------------------------------------------------------------------------------- State
 
-  const START = {
-    model: "celeba64", prior: "flow", seed: 18, temperature: 1, edits: {}, leading: {}, to: 51, t: 0, path: "slerp",
-    finish: "plain", compare: false, own: false,
-  };
-  let state = START, committed = START, own; // own: { picture, code } of the reader's picture
-  const past = [];
-
-  // A link holds what differs from the start, apart from the reader's own picture, which stays in the page.
-  function toLink({ edits, leading, own: _own, ...rest }) {
-    const link = new URLSearchParams();
-    for (const [name, value] of Object.entries(rest)) if (value !== START[name]) link.set(name, value);
-    for (const [name, value] of Object.entries(edits)) link.set(name, value);
-    for (const [number, value] of Object.entries(leading)) link.set(`direction${Number(number) + 1}`, value);
-    return `#explorer?${link}`;
-  }
-
-  // The inverse. What a link may not say is ignored: it may come from anywhere.
-  function fromLink(hash) {
-    const read = { ...START, edits: {}, leading: {} };
-    const known = { model: MODELS, prior: PRIORS, finish: FINISHES, path: { lerp: 1, slerp: 1 } };
-    const limits = { seed: [1, 9999], to: [1, 9999], temperature: [0, 1.5], t: [0, 1] };
-    for (const [name, value] of new URLSearchParams(hash.replace(/^#explorer\??/, ""))) {
-      const number = Number(value), leading = Number(/^direction(\d+)$/.exec(name)?.[1]) - 1;
-      if (known[name]) read[name] = Object.hasOwn(known[name], value) ? value : read[name];
-      else if (name === "compare") read.compare = value === "true";
-      else if (!Number.isFinite(number)) continue;
-      else if (limits[name]) read[name] = Math.min(limits[name][1], Math.max(limits[name][0], number));
-      else if (leading >= 0 && leading < LEADING) read.leading[leading] = Math.min(3, Math.max(-3, number));
-      else if (MODELS[read.model].attributes.includes(name)) read.edits[name] = Math.min(3, Math.max(-3, number));
-    }
-    return { ...read, seed: Math.round(read.seed), to: Math.round(read.to) };
-  }
+  let state = START, committed = START;
+  const past = [], own = {}; // own: by the model, { picture, code } of the reader's picture
 
   function change(changes) {
     state = { ...state, ...changes };
@@ -94,42 +34,13 @@ liveFigures.explorer = async (figure) => {
     drawAround();
   }
 
-  // ------------------------------------------------------------------------------------------------------------- Codes
-
-  const draws = new Map(); // a draw from the flow takes fifty evaluations of its network, so each is kept
-
-  function drawn(model, { prior, temperature }, seed) {
-    const key = [model.name, priorOf(model, prior), temperature, seed].join();
-    if (!draws.has(key)) {
-      if (draws.size > 200) draws.clear();
-      draws.set(key, model.draw(priorOf(model, prior), seed, temperature));
-    }
-    return draws.get(key);
-  }
-
-  // The code before edits, at `t` on the way to the other end.
-  function startCode(model, wanted, t = wanted.t) {
-    const start = wanted.own && own ? own.code : drawn(model, wanted, wanted.seed);
-    return t ? vaelib.interpolate(start, drawn(model, wanted, wanted.to), t, wanted.path) : start;
-  }
-
-  function editedCode(model, wanted, t) {
-    const z = Float32Array.from(startCode(model, wanted, t));
-    const move = (direction, times) => direction.forEach((x, i) => { z[i] += times * x; });
-    for (const [name, times] of Object.entries(wanted.edits)) {
-      const number = model.attributes.indexOf(name);
-      if (number >= 0) move(model.direction(number), times);
-    }
-    for (const [number, times] of Object.entries(wanted.leading)) move(model.leading(Number(number)), times);
-    return z;
-  }
-
   const decoded = (model, wanted, z) => FINISHES[wanted.finish].apply(model, model.decode(z));
 
   // The model and, where they are compared, its autoencoder, with all networks that the state needs.
-  async function modelsFor({ model: name, prior, compare }) {
+  async function modelsFor({ model: name, prior, finish: end, compare }) {
     const model = await vaelib.load(name);
-    await model.need("decoder", ...(priorOf(model, prior) === "flow" ? ["flow"] : []));
+    const parts = ["decoder", priorOf(model, prior) === "flow" && "flow", FINISHES[end].part];
+    await model.need(...parts.filter(Boolean));
     const twin = compare && MODELS[name].twin && (await (await vaelib.load(MODELS[name].twin)).need("decoder"));
     return { model, twin };
   }
@@ -199,7 +110,7 @@ liveFigures.explorer = async (figure) => {
   const path = choice({
     label: "Path", options: [["lerp", "Line"], ["slerp", "Arc"]], start: "slerp", onchange: (value) => step({ path: value }),
   });
-  const stations = Array.from({ length: STEPS }, () => thumbnail((number) => step({ t: number / 100 })));
+  const stations = Array.from({ length: STATIONS }, () => thumbnail((number) => step({ t: number / 100 })));
   const play = button("Play", () => playWalk());
   const walkPanel = h("div", {},
     h("p", { class: "live-hint" }, "From the face that you drew to another one. All edits stay on the way."),
@@ -207,10 +118,9 @@ liveFigures.explorer = async (figure) => {
     h("div", { class: "live-row" }, path, play, button("Another end", () => step({ to: (state.to % 9999) + 1 }))));
 
   const ownPanel = h("div", {});
-  const useOwn = (picture, code) => {
-    own = { picture, code };
-    if (!MODELS[state.model].eyes) return;
-    step({ own: true, t: 0, edits: {}, leading: {}, compare: false });
+  const useOwn = (name, result) => {
+    own[name] = result;
+    if (name === state.model) step({ own: true, t: 0, edits: {}, leading: {}, compare: false });
   };
   const panels = tabs("What to do with the face", {
     Draw: drawPanel, Edit: editPanel, Directions: directionsPanel, Walk: walkPanel, "Your picture": ownPanel,
@@ -288,8 +198,9 @@ liveFigures.explorer = async (figure) => {
       return element;
     }));
     prior.enable("flow", shown.parts.includes("flow"));
+    for (const [name, { part }] of Object.entries(FINISHES)) finish.enable(name, !part || shown.parts.includes(part));
     panels.show("Your picture", Boolean(about.eyes));
-    if (about.eyes) ownPanel.replaceChildren(...ownPicture(shown, about.eyes, useOwn));
+    if (about.eyes) ownPanel.replaceChildren(...ownPicture(shown, about.eyes, (result) => useOwn(shown.name, result)));
     else if (!ownPanel.hidden) panels.choose("Draw");
     note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ${shown.errors.decoder} ` +
       "in any colour of any pixel, on a scale from 0 to 1.";
@@ -332,9 +243,9 @@ liveFigures.explorer = async (figure) => {
     const { model: shown, twin } = await modelsFor(wanted);
     if (wanted !== state) return draw();
     showControls(shown);
-    paint(main, decoded(shown, wanted, editedCode(shown, wanted)));
+    paint(main, decoded(shown, wanted, editedCode(shown, wanted, own[shown.name])));
     if (twin) paint(beside, decoded(twin, wanted, editedCode(twin, wanted)));
-    if (wanted.own) paint(yours, own.picture);
+    if (wanted.own) paint(yours, own[wanted.model].picture);
     frames.beside.hidden = !twin;
     frames.yours.hidden = !wanted.own;
     const text = describe(shown);
@@ -346,24 +257,28 @@ liveFigures.explorer = async (figure) => {
   // The small pictures of the panel that is open, one by one, so that the large one is never kept waiting.
   const enqueue = view.queue();
 
+  function name(element, number, labelled) {
+    element.dataset.number = number;
+    element.setAttribute("aria-label", labelled(number));
+  }
+
   async function drawAround() {
     const wanted = state;
+    thumbs.forEach((element, i) => name(element, firstOnPage(wanted.seed) + i, (number) => `Seed ${number}`));
+    stations.forEach((element, i) => name(element, Math.round((100 * i) / (STATIONS - 1)), (percent) => `${percent} % of the way`));
     const { model: shown } = await modelsFor(wanted);
     if (wanted !== state) return;
+    for (const element of thumbs) {
+      const isShown = Number(element.dataset.number) === wanted.seed && !wanted.own;
+      element.setAttribute("aria-pressed", String(isShown));
+    }
     if (!drawPanel.hidden) {
-      enqueue(thumbs.map((element, i) => () => {
-        const number = firstOnPage(wanted.seed) + i;
-        element.dataset.number = number;
-        element.setAttribute("aria-label", `Seed ${number}`);
-        element.setAttribute("aria-pressed", String(number === wanted.seed && !wanted.own));
-        paint(element.picture, decoded(shown, wanted, drawn(shown, wanted, number)));
+      enqueue(thumbs.map((element) => () => {
+        paint(element.picture, decoded(shown, wanted, drawn(shown, wanted, Number(element.dataset.number))));
       }));
     } else if (!walkPanel.hidden) {
-      enqueue(stations.map((element, i) => () => {
-        const percent = Math.round((100 * i) / (STEPS - 1));
-        element.dataset.number = percent;
-        element.setAttribute("aria-label", `${percent} % of the way`);
-        paint(element.picture, decoded(shown, wanted, editedCode(shown, wanted, percent / 100)));
+      enqueue(stations.map((element) => () => {
+        paint(element.picture, decoded(shown, wanted, editedCode(shown, wanted, own[shown.name], Number(element.dataset.number) / 100)));
       }));
     }
   }

@@ -2,7 +2,7 @@
 // are, and encoded. It is drawn on canvases of this page and goes nowhere else.
 "use strict";
 
-// The contents of a panel for `model`, whose faces have their eyes at these places of the picture. `use(picture, code)` gets the result.
+// The contents of a panel for `model`, whose faces have their eyes at these places of the picture. `use` gets { picture, code }.
 function ownPicture(model, eyes, use) {
   const { h, button, canvas, paint, pictureFrom } = view;
   const WIDE = 512; // pixels of the longer side at which a picture is kept
@@ -135,7 +135,7 @@ function ownPicture(model, eyes, use) {
     const error = Math.sqrt(values.reduce((sum, x, i) => sum + (x - picture.values[i]) ** 2, 0) / values.length);
     status.textContent = `Encoded into ${model.latent} numbers. The reconstruction is off by ${error.toFixed(3)} per pixel. ` +
       `For the pictures that this model learned from, it is ${model.sigma.toFixed(3)}. Now edit it, or walk to a stranger.`;
-    use(picture, code);
+    use({ picture, code });
   }
 
   return [

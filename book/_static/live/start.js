@@ -13,8 +13,9 @@
     document.head.append(script);
   }));
 
-  // An explorer has scripts of its own; all figures of the chapters share one.
-  const SCRIPTS = { explorer: ["own.js", "explorer.js"] };
+  // Besides the runtime and what all figures share. Each figure of a chapter has a script of its own.
+  const scriptsOf = (name) =>
+    name === "explorer" ? ["state.js", "own.js", "explorer.js"] : ["figures.js", `figure-${name}.js`];
 
   async function wake(figure) {
     if (figure.dataset.state) return;
@@ -23,9 +24,10 @@
     const name = figure.dataset.live;
     try {
       await Promise.all(["vaelib.js", "view.js"].map(loadScript));
-      for (const script of SCRIPTS[name] ?? ["figures.js"]) await loadScript(script);
+      for (const script of scriptsOf(name)) await loadScript(script);
       await liveFigures[name](figure);
       figure.dataset.state = "awake";
+      if (name !== "explorer") figure.querySelector("input").focus({ preventScroll: true }); // where the button was
     } catch (error) {
       figure.dataset.state = "failed";
       figure.append(Object.assign(document.createElement("p"), {

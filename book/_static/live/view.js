@@ -22,6 +22,9 @@ const view = (() => {
     return Number(text) === 0 ? "0" : (value < 0 ? "−" : "+") + text;
   };
 
+  // "Mouth slightly open" for Mouth_Slightly_Open.
+  const labelOf = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ").toLowerCase();
+
   // A labelled slider. `oninput` is called while it moves, `onchange` when it is let go. A double click restores its start.
   function slider({ label, min, max, step, start = 0, format = withSign, oninput, onchange = () => {} }) {
     const id = newId(), output = h("output", { for: id });
@@ -165,5 +168,5 @@ const view = (() => {
     };
   }
 
-  return { h, slider, choice, button, tabs, canvas, paint, pictureFrom, onceAFrame, queue, withSign };
+  return { h, slider, choice, button, tabs, canvas, paint, pictureFrom, onceAFrame, queue, withSign, labelOf };
 })();

@@ -1,0 +1,243 @@
+"""The live figures in Chromium: what they compute, what they load, and whether every control does what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from book.live import FIGURES
+from tests.site.pages import CHAPTERS, LAPTOP, PHONE, Visit, browser_only, playwright
+from vaelib import runs
+
+AXE_SCRIPT = pytest.importorskip("axe_playwright_python.base", reason="brings axe-core").AXE_SCRIPT
+
+pytestmark = browser_only
+in_the_explorer = pytest.mark.parametrize(
+    "shown", [("file", "book/explore"), ("http", "book/explore")], indirect=True, ids="-".join, scope="module"
+)
+in_the_explorer_from_a_disk = pytest.mark.parametrize(
+    "shown", [("file", "book/explore")], indirect=True, ids="-".join, scope="module"
+)
+WEIGHTS = "_static/live/weights/"
+AWAKE = "[data-live][data-state=awake]"
+SLOWEST = 120_000  # milliseconds that a busy machine may take to load a model
+
+# The picture that is drawn, and how many have been drawn before.
+PICTURE = """(() => {
+  const canvas = document.querySelector(".live-frame:not([hidden]) canvas");
+  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((sum, value, i) => (31 * sum + value) % 2147483647, 0);
+})()"""
+PICTURES = "Number(document.querySelector('[data-live]').dataset.pictures ?? 0)"
+IS_NEWER = f"count => {PICTURES} > count"
+
+
+def picture_after(opened: playwright.Page, act: Callable[[], object]) -> int:
+    """A number that stands for the picture that is shown after an action that draws one."""
+    count = opened.evaluate(PICTURES)
+    act()
+    opened.wait_for_function(IS_NEWER, arg=count, timeout=SLOWEST)
+    return opened.evaluate(PICTURE)
+
+
+def serious(opened: playwright.Page) -> list[str]:
+    """What axe-core finds in the live figure of a page, in light and dark."""
+    opened.evaluate(AXE_SCRIPT)
+    found = []
+    for theme in ("dark", "light"):
+        opened.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        violations = opened.evaluate("axe.run('[data-live]', {preload: false}).then(result => result.violations)")
+        found += [
+            f"{theme} {violation['id']}: {node['failureSummary']}"
+            for violation in violations
+            for node in violation["nodes"]
+        ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def explorer(shown: Visit) -> Iterator[playwright.Page]:
+    """The page with the explorer, awake."""
+    shown.page.wait_for_selector(AWAKE, timeout=SLOWEST)
+    yield shown.page
+
+
+@in_the_explorer_from_a_disk
+@pytest.mark.parametrize("name", ["celeba64", "celeba64-ae", "cifar10", "faces32"])
+@torch.no_grad()
+def test_computes_what_torch_computes(explorer: playwright.Page, name: str) -> None:
+    model = runs.load(name).model
+    z = torch.randn(8, model.latent_dim, generator=torch.Generator().manual_seed(5))
+    pictures = model.decode(z)
+    explorer.evaluate("async name => { window.model = await (await vaelib.load(name)).need('decoder'); }", name)
+    decoded = explorer.evaluate("all => all.map(z => [...model.decode(Float32Array.from(z)).values])", z.tolist())
+    assert largest_difference(decoded, pictures) <= 0.01
+    if "encoder" in explorer.evaluate("model.parts"):
+        encode = """async all => {
+          await model.need("encoder");
+          const picture = values => ({size: model.size, channels: 3, values: Float32Array.from(values)});
+          return all.map(values => [...model.decode(model.encode(picture(values))).values]);
+        }"""
+        encoded = explorer.evaluate(encode, pictures.permute(0, 2, 3, 1).flatten(1).tolist())
+        assert largest_difference(encoded, model.reconstruct(pictures)) <= 0.01
+
+
+def largest_difference(values: list[list[float]], pictures: torch.Tensor) -> float:
+    """Of pictures as the page gives them, (N, H · W · 3), from pictures of torch."""
+    return float((torch.tensor(values) - pictures.permute(0, 2, 3, 1).flatten(1)).abs().max())
+
+
+@in_the_explorer_from_a_disk
+@torch.no_grad()
+def test_draws_and_sharpens_as_torch_does(explorer: playwright.Page) -> None:
+    statistics = runs.load("celeba64").statistics
+    noise = torch.randn(2, 128, generator=torch.Generator().manual_seed(9))
+    follow = """async all => {
+      window.model = await (await vaelib.load("celeba64")).need("decoder", "flow");
+      return all.map(noise => [...vaelib.followFlow(model.networks.flow, Float32Array.from(noise))]);
+    }"""
+    followed = torch.tensor(explorer.evaluate(follow, noise.tolist()))
+    assert (followed - statistics.priors["flow"].sample(2, torch.Generator().manual_seed(9))).abs().max() < 0.1
+    decoded = explorer.evaluate("[...model.decode(model.draw('normal', 1)).values]")
+    picture = torch.tensor(decoded).view(1, 64, 64, 3).permute(0, 3, 1, 2)
+    sharpened = explorer.evaluate("[...model.sharpen(model.decode(model.draw('normal', 1))).values]")
+    assert largest_difference([sharpened], statistics.sharpener(picture)) < 1e-3
+    draws = torch.tensor(explorer.evaluate("Array.from({length: 400}, (_, seed) => [...model.draw('gmm', seed)])"))
+    assert float((draws.std(0) / statistics.priors["gaussian"].covariance.diagonal().sqrt()).mean()) == pytest.approx(
+        1, abs=0.05
+    )
+
+
+@in_the_explorer_from_a_disk
+def test_one_core_decodes_ten_pictures_a_second(explorer: playwright.Page) -> None:
+    client = explorer.context.new_cdp_session(explorer)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})  # other work on this machine is not counted
+
+    def seconds() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "ThreadTime")
+
+    explorer.evaluate("async () => { window.model = await (await vaelib.load('celeba64')).need('decoder'); }")
+    before = seconds()
+    explorer.evaluate("for (let seed = 0; seed < 20; seed++) model.sharpen(model.decode(model.draw('gmm', seed)))")
+    assert (seconds() - before) / 20 < 0.1
+
+
+@in_the_explorer_from_a_disk
+def test_every_slider_changes_the_picture_and_reset_restores_it(explorer: playwright.Page) -> None:
+    choose_drawn_faces(explorer)
+    first = explorer.evaluate(PICTURE)
+    moved = 0
+    for tab in ("Draw", "Edit", "Directions", "Walk"):
+        explorer.get_by_role("tab", name=tab).click()
+        for slider in explorer.locator("[data-live] [role=tabpanel]:not([hidden]) input[type=range]").all():
+            box = slider.bounding_box()
+            at = {"x": 0.7 * box["width"], "y": box["height"] / 2}
+            by_mouse = picture_after(explorer, lambda slider=slider, at=at: slider.click(position=at))
+            by_key = picture_after(explorer, lambda slider=slider: slider.press("ArrowRight"))
+            assert len({first, by_mouse, by_key}) == 3
+            assert picture_after(explorer, explorer.get_by_role("button", name="Reset").click) == first
+            moved += 1
+    assert moved >= 1 + 10 + 8 + 1
+    explorer.get_by_role("tab", name="Draw").click()
+
+
+def choose_drawn_faces(explorer: playwright.Page) -> None:
+    """The smallest model, which draws quickly on any machine, as it is at the start."""
+    explorer.get_by_text("Drawn faces", exact=True).first.click()
+    explorer.wait_for_function("document.querySelector('.live-note').textContent.includes('32 × 32')", timeout=SLOWEST)
+    explorer.get_by_role("button", name="Reset").click()
+    explorer.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@in_the_explorer
+def test_undo_takes_back_and_a_link_holds_the_state(explorer: playwright.Page) -> None:
+    choose_drawn_faces(explorer)
+    first = explorer.evaluate(PICTURE)
+    explorer.get_by_role("tab", name="Edit").click()
+    smiling = explorer.get_by_role("slider", name="Smiling")
+    changed = picture_after(explorer, lambda: smiling.press("End"))
+    explorer.get_by_role("button", name="Link").click()
+    link = explorer.get_by_label("Link to this").input_value()
+    assert link.endswith("#explorer?model=faces32&Smiling=3")
+    assert picture_after(explorer, explorer.get_by_role("button", name="Undo").click) == first
+    fragment = link.partition("#")[2]
+    follow = "fragment => { location.hash = ''; location.hash = fragment; }"
+    assert picture_after(explorer, lambda: explorer.evaluate(follow, fragment)) == changed
+    hostile = "explorer?model=faces32&seed=x&Smiling=1e9&prior=__proto__&toString=1&t=-4"
+    picture_after(explorer, lambda: explorer.evaluate(follow, hostile))
+    assert smiling.input_value() == "3"
+    assert explorer.locator("[data-live] [role=status]").first.inner_text().count("undefined") == 0
+
+
+@in_the_explorer
+def test_an_own_picture_stays_in_the_page(explorer: playwright.Page, tmp_path: Path) -> None:
+    choose_drawn_faces(explorer)
+    requests: list[str] = []
+    explorer.on("request", lambda request: requests.append(request.url))
+    explorer.get_by_role("tab", name="Your picture").click()
+    (tmp_path / "note.txt").write_text("no picture")
+    explorer.locator("input[type=file]").set_input_files(tmp_path / "note.txt")
+    explorer.get_by_text("note.txt is no picture").wait_for()
+    shades = np.linspace(0, 255, 240 * 320 * 3).reshape(240, 320, 3).astype("uint8")
+    Image.fromarray(shades).save(tmp_path / "mine.png")
+    explorer.locator("input[type=file]").set_input_files(tmp_path / "mine.png")
+    handle = explorer.get_by_role("button", name="Left eye")
+    before = explorer.evaluate("document.querySelector('.live-cut canvas').toDataURL()")
+    handle.press("ArrowDown")
+    assert explorer.evaluate("document.querySelector('.live-cut canvas').toDataURL()") != before
+    picture_after(explorer, explorer.get_by_role("button", name="Encode it").click)
+    explorer.get_by_text("Encoded into 64 numbers").wait_for()
+    assert explorer.get_by_text("Your picture, decoded").count()
+    assert [
+        url for url in requests if not (WEIGHTS in url and url.endswith(".js")) and not url.startswith("blob:")
+    ] == []
+    explorer.get_by_role("tab", name="Draw").click()
+
+
+@in_the_explorer_from_a_disk
+def test_the_explorer_is_accessible(explorer: playwright.Page) -> None:
+    found = []
+    for tab in ("Draw", "Edit", "Directions", "Walk", "Your picture"):
+        explorer.get_by_role("tab", name=tab).click()
+        found += serious(explorer)
+    explorer.set_viewport_size(PHONE)
+    assert explorer.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+    explorer.set_viewport_size(LAPTOP)
+    assert found == []
+
+
+EVERY_FIGURE = [(chapter, kind) for chapter, figures in FIGURES.items() for _, kind, _ in figures]
+
+
+@pytest.mark.parametrize(("chapter", "kind"), EVERY_FIGURE, ids=[kind for _, kind in EVERY_FIGURE])
+def test_a_figure_of_a_chapter_wakes_when_it_is_touched(visit: Visit, chapter: str, kind: str) -> None:
+    requests: list[str] = []
+    visit.page.on("request", lambda request: requests.append(request.url))
+    opened = visit.open(f"notebooks/{chapter}.html")
+    figure = opened.locator(f"[data-live={kind}]")
+    figure.scroll_into_view_if_needed()
+    assert [url for url in requests if WEIGHTS in url or "vaelib.js" in url] == []
+    figure.get_by_role("button").click()
+    opened.wait_for_selector(AWAKE, timeout=SLOWEST)
+    opened.wait_for_function(IS_NEWER, arg=0)
+    slider = figure.get_by_role("slider").first
+    if kind != "priors":  # whose eight pictures follow one by one
+        first = opened.evaluate(PICTURE)
+        changed = picture_after(opened, lambda: slider.press("ArrowLeft" if kind == "map" else "PageUp"))
+        assert changed != first
+        assert picture_after(opened, figure.get_by_role("button", name="Reset").click) == first
+    assert serious(opened) == []
+
+
+@pytest.mark.parametrize("visit", ["http"], indirect=True)
+def test_a_page_without_figures_loads_no_runtime(visit: Visit) -> None:
+    requests: list[str] = []
+    visit.page.on("request", lambda request: requests.append(request.url))
+    visit.open(f"{CHAPTERS[0]}.html")
+    assert [url for url in requests if "_static/live/" in url and not url.endswith(("start.js", "live.css"))] == []
