@@ -1,8 +1,8 @@
 """Draw the two banners of the book: `python -m pages.banners` writes hero.png and photographs.webp into book/_static.
 
 The first shows drawn faces. The second shows what a shipped model generates after training on photographs. Each face is
-decoded from a draw of the flow that was fitted to the model's codes, without any filter. Below, one of the faces is
-moved along the direction of a smile. No photograph is shown.
+decoded from a draw of the flow that was fitted to the model's codes, and gets its detail from the model's pixel flow.
+Below, one of the faces is moved along the direction of a smile. No photograph is shown.
 """
 
 from __future__ import annotations
@@ -47,14 +47,16 @@ def hero() -> Image.Image:
 
 
 def photographs() -> Figure:
-    """Two rows of samples, and one of them with more and more of an attribute."""
+    """Two rows of samples, and one of them with more and more of an attribute, all with detail from the same noise."""
     run = runs.load(RUN)
     model, statistics = run.model, run.statistics
     z = statistics.priors["flow"].sample(2 * COLUMNS, torch.Generator().manual_seed(SEED))
     edited = z[EDITED] + STRENGTHS[:, None] * statistics.direction(ATTRIBUTE)  # (COLUMNS, latent_dim)
     with torch.no_grad():
         rows = {"new faces": z[:COLUMNS], " ": z[COLUMNS:], "from serious\nto smiling": edited}
-        return plotting.image_rows({label: model.decode(codes) for label, codes in rows.items()})
+        decoded = {label: model.decode(codes) for label, codes in rows.items()}
+    noise = torch.randn(1, *decoded[" "].shape[1:], generator=torch.Generator().manual_seed(SEED))
+    return plotting.image_rows({label: run.detail.at_noise(x_hat, noise) for label, x_hat in decoded.items()})
 
 
 if __name__ == "__main__":

@@ -140,3 +140,18 @@ def test_sampling_from_a_shipped_checkpoint_imports_torch_and_little_else():
     assert printed.startswith("torch.Size([36, 3, 64, 64])")
     heavy = {"sklearn", "pandas", "accelerate", "torchvision", "torchmetrics", "scipy", "matplotlib", "PIL"}
     assert set(printed.split()) & heavy == set()
+
+
+@each_checkpoint
+def test_a_shipped_pixel_flow_adds_fine_contrast_and_fits_its_model(name: str):
+    run = runs.load(name)
+    if not run.has(runs.DETAIL):
+        pytest.skip("it has no pixel flow")
+    x_hat = run.model.sample(4, run.statistics.priors["gmm"], torch.Generator().manual_seed(0))
+    x, other = (run.detail(x_hat, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert x.shape == x_hat.shape and 0 <= x.min() < x.max() <= 1
+    assert 1e-5 < (x - x_hat).square().mean() < 0.02  # near the decoded image
+    assert (x - other).abs().mean() > 1e-3  # a draw
+    fine = [(image - image.roll(1, -1)).square().mean() for image in (x_hat, x)]
+    assert fine[1] > 1.2 * fine[0]
+    assert run.metrics["detail"]["steps"] == run.experiment.detail_steps
