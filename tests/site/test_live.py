@@ -27,11 +27,14 @@ WEIGHTS = "_static/live/weights/"
 AWAKE = "[data-live][data-state=awake]"
 SLOWEST = 120_000  # milliseconds that a busy machine may take to load a model
 
-# The picture that is drawn, and how many have been drawn before.
+# A number that stands for all pictures that are shown, and how many have been drawn before.
 PICTURE = """(() => {
-  const canvas = document.querySelector(".live-frame:not([hidden]) canvas");
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return data.reduce((sum, value, i) => (31 * sum + value) % 2147483647, 0);
+  let sum = 0;
+  for (const canvas of document.querySelectorAll(".live-frame:not([hidden]) canvas")) {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    sum = data.reduce((total, value) => (31 * total + value) % 2147483647, sum);
+  }
+  return sum;
 })()"""
 PICTURES = "Number(document.querySelector('[data-live]').dataset.pictures ?? 0)"
 IS_NEWER = f"count => {PICTURES} > count"
