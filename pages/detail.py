@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pages import plots
-from pages.markdown import PICTURES, figure, in_words, number, table, with_error
+from pages.markdown import PICTURES, figure, number, table, with_error
 from pages.models import FEATURES, protocol
 from pages.records import DETAILED_SAMPLES, SAMPLES, RunRecord
-from pages.sharpening import NETWORKS, best_samples, networks, set_label
+from pages.sharpening import NETWORKS, best_samples, set_label
 from vaelib.runs import evaluation
 
 
@@ -52,32 +52,33 @@ def samples_figure(runs: Sequence[RunRecord], pictures: Path) -> str:
     return figure(
         "fig-results-detail",
         f"{PICTURES}/detail.webp",
-        f"Rows of faces that {in_words([run.name for run in runs])} generated: smooth and blurred ones, and below each "
+        f"Rows of faces that {' and '.join(run.name for run in runs)} generated: smooth and blurred ones, and below each "
         "the same face with single strands of hair, skin and crisp contours.",
         "Samples as decoded, each row above the same with detail. No one shown exists, and none was selected. "
-        f"{' and '.join(commands)} draw more; `--finish plain` leaves the detail out.",
+        f"More: {' and '.join(commands)}; `--finish plain` leaves the detail out.",
         width=780,
     )
 
 
 def finding(run: RunRecord) -> str:
-    """By what factor both networks find the sets of a run nearer to photographs with detail."""
-    parts = [
-        f"{set_label(title)} at {in_words([ratio(run, name, title) for name in networks([run])])}"
+    """How much nearer to photographs both networks find the sets of a run with detail, and what it costs."""
+    reconstructions, samples = (
+        " and ".join(number(ratio(run, name, title)) for name in NETWORKS)
         for title in (evaluation.RECONSTRUCTIONS, best_samples(run))
-    ]
+    )
     lost = run.evaluation["psnr"] - run.detailed.evaluation["psnr"]
     return (
-        f"Of the distance of plain images of `{run.name}`, those with detail keep a part: {'; '.join(parts)} "
-        f"({{numref}}`tab-results-detail`). A draw is farther from its original than the mean: the PSNR of "
+        f"With detail, samples of `{run.name}` are {samples} times as far from held-out images as without, in the "
+        f"features of {FEATURES[NETWORKS[0]]} and of {FEATURES[NETWORKS[1]]}; reconstructions are {reconstructions} "
+        "times as far ({numref}`tab-results-detail`). A draw is farther from its original than the mean: the PSNR of "
         f"reconstructions falls by {number(lost)} dB."
     )
 
 
-def ratio(run: RunRecord, features: str, title: str) -> str:
+def ratio(run: RunRecord, features: str, title: str) -> float:
     """The Fréchet distance of a set with detail, divided by that of the plain set."""
     plain, detailed = (of.estimate("frechet", features, title)[0] for of in (run, run.detailed))
-    return f"{number(detailed / plain)} in the features of {FEATURES[features]}"
+    return detailed / plain
 
 
 def detail_table(runs: Sequence[RunRecord]) -> str:

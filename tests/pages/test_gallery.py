@@ -90,9 +90,11 @@ def test_a_command_makes_what_its_picture_shows() -> None:
         assert found and all("`vaelib " in caption for caption in found), part
 
 
-def test_the_gallery_shows_plain_pictures_alone() -> None:
+def test_the_gallery_shows_plain_pictures_unless_their_caption_says_with_detail() -> None:
     page = gallery.PAGE.read_text()
-    assert "sharpen" not in page and "without any filter" in page
+    assert "sharpen" not in page and 'unless their caption says "with detail"' in page
+    found = captions(page, "samples-detail")
+    assert found and all("with detail" in caption and "--finish detail" in caption for caption in found)
 
 
 def test_codes_and_interpolations_of_another_run_say_so(sources: Sources, tmp_path: Path) -> None:
