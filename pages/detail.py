@@ -52,8 +52,8 @@ def samples_figure(runs: Sequence[RunRecord], pictures: Path) -> str:
     return figure(
         "fig-results-detail",
         f"{PICTURES}/detail.webp",
-        f"Rows of faces that {' and '.join(run.name for run in runs)} generated: smooth and blurred ones, and below each "
-        "the same face with single strands of hair, skin and crisp contours.",
+        f"Rows of faces that {' and '.join(run.name for run in runs)} generated: smooth and blurred ones, and below "
+        "each the same face with single strands of hair, skin and crisp contours.",
         "Samples as decoded, each row above the same with detail. No one shown exists, and none was selected. "
         f"More: {' and '.join(commands)}; `--finish plain` leaves the detail out.",
         width=780,
