@@ -8,6 +8,7 @@
 # it, with the metrics of `vaelib evaluate`. records.tar holds the throughput, the ablation, the small forms of RECORDS
 # without their weights, and a log of everything. Packed images have 64 pixels, so celeba128 among the RECORDS needs the
 # original CelebA.
+# Every one of RUNS gets a pixel flow of DETAIL_STEPS steps, so that models with detail are compared fairly.
 # Runs train at the same time, because a network of this size does not fill a large GPU.
 # For CIFAR-10: DATASETS=cifar10 RUNS=cifar10 RECORDS= EPOCHS=60 ABLATION_EPOCHS=0.
 set -uo pipefail
@@ -15,7 +16,7 @@ cd "$(dirname "$0")/.."
 : "${VAELIB_DATA:?must name the folder with the data}" "${OUT:?must name the folder for the results}"
 : "${RUNS:=celeba64 celeba64-ae celeba64-common-recipe celeba64-beta-0.1}"
 : "${RECORDS=celeba64-beta-0.01}"
-: "${DATASETS:=celeba}" "${EPOCHS:=80}" "${TRAINING_LIMIT:=330}" "${ABLATION_EPOCHS:=10}" "${ABLATION_LIMIT:=420}"
+: "${DATASETS:=celeba}" "${EPOCHS:=80}" "${TRAINING_LIMIT:=330}" "${ABLATION_EPOCHS:=10}" "${ABLATION_LIMIT:=420}" "${DETAIL_STEPS:=9000}"
 export VAELIB_DATA PYTHONPATH=. PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2
 PYTHON=${PYTHON:-python3}
 work=$(mktemp -d)
@@ -24,7 +25,7 @@ mkdir -p "$OUT" "$work/records"
 one() {  # train, evaluate and pack; further arguments are passed to release.ship
   local name=$1 run=$work/$1 place=$2
   shift 2
-  timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --out "$run" &&
+  timeout "$TRAINING_LIMIT" "$PYTHON" -m vaelib train "$name" --set epochs="$EPOCHS" --set detail_steps="$DETAIL_STEPS" --out "$run" &&
     "$PYTHON" -m vaelib evaluate "$run" &&
     "$PYTHON" -m release.ship "$run" "$place/$name" --note "The GPU trained other models at the same time." "$@"
 }
