@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,6 +71,28 @@ def explorer(shown: Visit) -> Iterator[playwright.Page]:
     yield shown.page
 
 
+# Arrays travel between Python and the page as text, which is much faster than as lists of numbers.
+ARRAYS = """() => {
+  window.fromText = text => new Float32Array(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer);
+  window.toText = arrays => {
+    const bytes = new Uint8Array(Float32Array.from(arrays.flatMap(array => [...array])).buffer);
+    return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""));
+  };
+  window.decodedAll = codes => toText(codes.map(code => model.decode(code).values));
+}"""
+
+
+def to_text(tensor: torch.Tensor) -> list[str]:
+    """Each row of a tensor as text."""
+    return [base64.b64encode(row.contiguous().numpy().tobytes()).decode() for row in tensor]
+
+
+def pictures_of(text: str, size: int) -> torch.Tensor:
+    """Pictures (N, 3, H, W) that come from the page, where the numbers of a pixel stand side by side."""
+    values = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.float32)
+    return values.view(-1, size, size, 3).permute(0, 3, 1, 2)
+
+
 @in_the_explorer_from_a_disk
 @pytest.mark.parametrize("name", ["celeba64", "celeba64-ae", "cifar10", "faces32"])
 @torch.no_grad()
@@ -77,22 +100,18 @@ def test_computes_what_torch_computes(explorer: playwright.Page, name: str) -> N
     model = runs.load(name).model
     z = torch.randn(8, model.latent_dim, generator=torch.Generator().manual_seed(5))
     pictures = model.decode(z)
+    explorer.evaluate(ARRAYS)
     explorer.evaluate("async name => { window.model = await (await vaelib.load(name)).need('decoder'); }", name)
-    decoded = explorer.evaluate("all => all.map(z => [...model.decode(Float32Array.from(z)).values])", z.tolist())
-    assert largest_difference(decoded, pictures) <= 0.01
+    decoded = explorer.evaluate("all => decodedAll(all.map(fromText))", to_text(z))
+    assert (pictures_of(decoded, model.image_size) - pictures).abs().max() <= 0.01
     if "encoder" in explorer.evaluate("model.parts"):
         encode = """async all => {
           await model.need("encoder");
-          const picture = values => ({size: model.size, channels: 3, values: Float32Array.from(values)});
-          return all.map(values => [...model.decode(model.encode(picture(values))).values]);
+          const picture = text => ({size: model.size, channels: 3, values: fromText(text)});
+          return decodedAll(all.map(text => model.encode(picture(text))));
         }"""
-        encoded = explorer.evaluate(encode, pictures.permute(0, 2, 3, 1).flatten(1).tolist())
-        assert largest_difference(encoded, model.reconstruct(pictures)) <= 0.01
-
-
-def largest_difference(values: list[list[float]], pictures: torch.Tensor) -> float:
-    """Of pictures as the page gives them, (N, H · W · 3), from pictures of torch."""
-    return float((torch.tensor(values) - pictures.permute(0, 2, 3, 1).flatten(1)).abs().max())
+        encoded = explorer.evaluate(encode, to_text(pictures.permute(0, 2, 3, 1)))
+        assert (pictures_of(encoded, model.image_size) - model.reconstruct(pictures)).abs().max() <= 0.01
 
 
 @in_the_explorer_from_a_disk
@@ -106,11 +125,11 @@ def test_draws_and_sharpens_as_torch_does(explorer: playwright.Page) -> None:
     }"""
     followed = torch.tensor(explorer.evaluate(follow, noise.tolist()))
     assert (followed - statistics.priors["flow"].sample(2, torch.Generator().manual_seed(9))).abs().max() < 0.1
-    decoded = explorer.evaluate("[...model.decode(model.draw('normal', 1)).values]")
-    picture = torch.tensor(decoded).view(1, 64, 64, 3).permute(0, 3, 1, 2)
-    sharpened = explorer.evaluate("[...model.sharpen(model.decode(model.draw('normal', 1))).values]")
-    assert largest_difference([sharpened], statistics.sharpener(picture)) < 1e-3
-    draws = torch.tensor(explorer.evaluate("Array.from({length: 400}, (_, seed) => [...model.draw('gmm', seed)])"))
+    explorer.evaluate(ARRAYS)
+    picture = pictures_of(explorer.evaluate("decodedAll([model.draw('normal', 1)])"), 64)
+    sharpened = explorer.evaluate("toText([model.sharpen(model.decode(model.draw('normal', 1))).values])")
+    assert (pictures_of(sharpened, 64) - statistics.sharpener(picture)).abs().max() < 1e-3
+    draws = torch.tensor(explorer.evaluate("Array.from({length: 200}, (_, seed) => [...model.draw('gmm', seed)])"))
     assert float((draws.std(0) / statistics.priors["gaussian"].covariance.diagonal().sqrt()).mean()) == pytest.approx(
         1, abs=0.05
     )
