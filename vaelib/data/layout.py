@@ -66,7 +66,7 @@ def _given_splits(paths: Paths) -> dict[str, tuple[str, PurePosixPath]] | None:
     The folders lie side by side, perhaps in others. One is for training; if it is the only one, most images are in it,
     because a class can be called "train" as well.
     """
-    for depth in range(max(len(path.parts) for path in paths.values()) - 1):
+    for depth in range(max((len(path.parts) for path in paths.values()), default=1) - 1):
         found = {}
         for name, path in paths.items():
             split = split_named(path.parts[depth]) if len(path.parts) > depth + 1 else None
