@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pictures lab notebooks measure results slides students diagrams lint clean
+.PHONY: help setup book test pictures lab notebooks measure results reliability slides students diagrams lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F '|' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -59,7 +59,12 @@ results: $(INSTALLED)  ## write the pages that are made from recorded files agai
 	$(BIN)/python -m pages.results
 	$(BIN)/python -m pages.gallery
 	$(BIN)/python -m pages.status
+	$(BIN)/python -m pages.reliability
 	$(BIN)/python -m pages.references
+
+reliability: $(INSTALLED)  ## read 10,000 broken inputs of each kind, kill commands, and write the page on it (an hour)
+	$(BIN)/python -m benchmarks.reliability --output benchmarks/recorded/reliability.json
+	$(BIN)/python -m pages.reliability
 
 diagrams: $(INSTALLED)  ## draw the diagrams of the book again
 	$(BIN)/python -m pages.diagrams

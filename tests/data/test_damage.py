@@ -1,11 +1,13 @@
 """Broken images: all are named, each with its cause; a good file is never called broken, nor a good archive."""
 
+import errno
 import os
 import zipfile
 
 import pytest
 
 from tests.data.images import encoded, load, pattern, put, refusal, tarred, zipped
+from vaelib.errors import UserError
 
 JPEG = encoded(pattern(), "JPEG", quality=95)
 PNG = encoded(pattern())
@@ -171,3 +173,21 @@ def test_archives_that_would_fill_the_disk_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", b"\0" * 2**25)
     assert "a.png are packed like an archive that is made to fill the memory" in refusal(tmp_path / "bomb.zip")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "does not fit into .* when it is decompressed: free some"),
+        (PermissionError(errno.EACCES, "Permission denied"), r"cannot be read \(Permission denied\): check its perm"),
+        (OSError("Invalid data stream"), "is not a complete tar: get it again"),
+    ],
+)
+def test_what_the_system_says_to_reading_an_archive(tmp_path, monkeypatch, error, said):
+    def refuse(*_):
+        raise error
+
+    tarred(tmp_path / "a.tgz", ["1.png"], "w:gz")
+    monkeypatch.setattr("vaelib.data.archives._unpacked", refuse)
+    with pytest.raises(UserError, match=said):
+        load(tmp_path / "a.tgz")

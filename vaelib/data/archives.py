@@ -8,6 +8,7 @@ before it does.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import tarfile
@@ -19,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..support.errors import UserError, first_line
+from ..support.errors import UserError
 from .kinds import is_hidden
 from .sources import Aside, Source, Stamp, require_sane, stamp_of
 
@@ -62,7 +63,7 @@ def open_archive(path: str | Path) -> Source:
         if _begins_a_tar(start) or any(start.startswith(mark) for mark in DECOMPRESSED):
             return Tar(path, start)
     except OSError as error:
-        raise DamagedArchive(f"{path} cannot be read ({error.strerror or first_line(error)})") from error
+        raise _unreadable(path, error) from error
     raise _refusal(path, start)
 
 
@@ -182,6 +183,16 @@ def _visible(members: Iterable[str]) -> tuple[list[str], Aside]:
     """The sorted names of the files that are not hidden, and the hidden ones."""
     hidden = {name for name in members if any(map(is_hidden, PurePosixPath(name).parts))}
     return sorted(set(members) - hidden), {"hidden": sorted(hidden)}
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedArchive:
+    """The error for an archive that the system or a decompressor refuses to read."""
+    if error.errno is None:  # as bz2 says that its data are damaged
+        return DamagedArchive(f"{path} is not a complete tar")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f"{path} does not fit into {tempfile.gettempdir()} when it is decompressed"
+        return DamagedArchive(place, "free some space there, set TMPDIR to another folder, or unpack it yourself")
+    return DamagedArchive(f"{path} cannot be read ({error.strerror})", "check its permissions and its disk")
 
 
 def _begins_a_tar(start: bytes) -> bool:
