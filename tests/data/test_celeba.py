@@ -339,3 +339,60 @@ def test_the_real_images(tmp_path):
     assert {"Smiling", "Eyeglasses", "Male"} <= set(ds.attribute_names)
     assert 0.3 < ds.images.mean() / 255 < 0.6
     assert ds.images.std() / 255 > 0.2
+
+
+def test_other_files_beside_the_needed_ones_are_counted(tmp_path, capsys):
+    official_folder(tmp_path)
+    put(tmp_path / "celeba", {"list_bbox_celeba.txt": "x", "identity_CelebA.txt": "x", "annotations.zip": "<html>"})
+    put(tmp_path / "celeba", {name_of(1): jpeg(1), name_of(2): jpeg(2)}, "img_celeba")
+    load(tmp_path)
+    said = capsys.readouterr().err
+    assert (
+        "2 in another folder than the images used (celeba/img_celeba/000001.jpg, celeba/img_celeba/000002.jpg)" in said
+    )
+    assert "2 that are not needed (celeba/identity_CelebA.txt, celeba/list_bbox_celeba.txt)" in said
+    assert "1 that cannot be opened" in said and "annotations.zip is a web page" in said
+
+
+def test_without_validation_images_the_last_training_images_are_held_out(tmp_path, capsys):
+    some = {name: content for name, content in all_images().items() if split_of(int(name[:6])) == "0"}
+    put(tmp_path / "celeba", some, "img_align_celeba")
+    put(tmp_path / "celeba", official_tables())
+    train, valid = load(tmp_path), load(tmp_path, "valid")
+    assert (len(train), len(valid)) == (TRAIN - TRAIN // 10, TRAIN // 10)
+    expected = [[value == "1" for value in labels_of(i)] for i in range(1, TRAIN + 1)]
+    assert torch.cat([train.attributes, valid.attributes]).tolist() == expected
+    assert "one training image in 10 is held out for them (11 in all)" in capsys.readouterr().err
+    assert "add images of that partition" in failure(tmp_path, "test")
+
+
+def test_a_tar_of_the_images(tmp_path):
+    import tarfile
+
+    (tmp_path / "celeba").mkdir()
+    with tarfile.open(tmp_path / "celeba" / "img_align_celeba.tar.gz", "w:gz") as archive:
+        for name, content in all_images().items():
+            member = tarfile.TarInfo(f"img_align_celeba/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    put(tmp_path / "celeba", official_tables())
+    assert [len(load(tmp_path, split)) for split in ("train", "valid", "test")] == [TRAIN, VALID, TEST]
+
+
+def test_a_later_and_larger_archive_and_a_replaced_image_are_noticed(tmp_path, capsys):
+    put(tmp_path / "celeba", {name_of(i): jpeg(i) for i in range(1, 30)}, "img_align_celeba")
+    put(tmp_path / "celeba", official_tables())
+    assert len(load(tmp_path)) == 27
+    official_zip(tmp_path)
+    assert len(load(tmp_path)) == TRAIN
+    assert "out of date" in capsys.readouterr().err
+    load(tmp_path)
+    assert "out of date" not in capsys.readouterr().err
+
+
+def test_a_changed_word_of_a_table_is_noticed(tmp_path):
+    official_folder(tmp_path)
+    load(tmp_path)
+    text = official_tables()["list_attr_celeba.txt"].replace("000001.jpg -1", "000001.jpg  1")
+    put(tmp_path / "celeba", {"list_attr_celeba.txt": text})
+    assert load(tmp_path).attributes[0, 0]

@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from vaelib.support.errors import UserError
 from vaelib.support.files import atomic_write, expanded, make_folder, require_folder_of
+from vaelib.support.tensorfiles import read_tensors, write_tensors
 
 
 @pytest.fixture
@@ -197,3 +199,13 @@ def test_a_home_that_is_not_known(monkeypatch):
     assert expanded("~/a").is_absolute() and str(expanded("a")) == "a"
     with pytest.raises(UserError, match="~nobody-of-this-name/a begins with a home folder that is not known here"):
         expanded("~nobody-of-this-name/a")
+
+
+def test_tensors_under_a_name_that_is_no_utf8(tmp_path):
+    path = tmp_path / os.fsdecode(b"M\xfcnchen") / "model.safetensors"
+    path.parent.mkdir()
+    write_tensors(path, {"a": torch.ones(2)}, {"about": 1})
+    assert torch.equal(read_tensors(path)[0]["a"], torch.ones(2)) and read_tensors(path)[1] == {"about": 1}
+    path.write_bytes(b"damaged")
+    with pytest.raises(UserError, match="is truncated or damaged"):
+        read_tensors(path)

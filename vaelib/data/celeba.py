@@ -95,7 +95,17 @@ def find(root: Path) -> Found:
     attributes, no_attributes = _read_table(sources, ATTRIBUTES)
     partition, no_partition = _read_table(sources, PARTITION)
     images = _largest_folder(sources, unused)
+    _count_others(tree, archives, unused)
+    unused.add("that cannot be opened", damaged + no_attributes + no_partition)
     return Found(images, attributes, partition, damaged + no_attributes + no_partition, unused)
+
+
+def _count_others(tree: Folder, archives: Sequence[Source], unused: Unused) -> None:
+    """Count the files that are no images, no archives in the tree, and no tables that are read."""
+    others = [name for name in tree.files if not is_image(name) and not is_archive(name)]
+    others += [name for archive in archives for name in archive.files if not is_image(name)]
+    read = tuple(f"{stem}.{suffix}" for stem in (ATTRIBUTES, PARTITION) for suffix in ("txt", "csv"))
+    unused.add("that are not needed", [name for name in others if not name.endswith(read)])
 
 
 def _open_archives(tree: Folder) -> tuple[list[Source], list[str]]:

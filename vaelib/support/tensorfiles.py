@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ def _opened(path: Path) -> Iterator[safe_open]:
             f"{path} does not exist: train the run to its end with `vaelib train NAME --resume`, or copy it again."
         )
     try:
-        with safe_open(path, "pt") as file:
+        with _name_in_utf8(path) as name, safe_open(name, "pt") as file:
             yield file
     except SafetensorError as error:
         raise _unreadable(path, error) from error
@@ -67,6 +68,16 @@ def _opened(path: Path) -> Iterator[safe_open]:
         raise UserError(
             f"{path} was not written by vaelib: only files that `vaelib train` wrote can be loaded."
         ) from error
+
+
+@contextmanager
+def _name_in_utf8(path: Path) -> Iterator[str]:
+    """A name of the file that safetensors takes. It takes UTF-8 only; Linux has others, and numbers for open files."""
+    if os.fsencode(path).decode(errors="replace") == str(path):
+        yield str(path)
+    else:
+        with path.open("rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
 
 
 def _unreadable(path: Path, error: SafetensorError) -> UserError:
