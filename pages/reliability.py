@@ -20,8 +20,9 @@ HEAD = """% Written by pages/reliability.py from the recorded file. Do not edit:
 
 What becomes of broken inputs, and of commands that are killed. Every number is from one run of
 `{command}`
-on {date}, seed {seed}, on {hardware}, with {versions}. The runs are fewer than one would like: rarer faults than
-these numbers can show may be left."""
+on {date}, seed {seed}, on {hardware},
+with {versions}. Other work shared the machine, so the times are upper bounds. A run can only find what is not rare:
+{inputs:,} inputs without a fault leave room for one fault in {room:,} (with 95 % confidence)."""
 
 FUZZING = """## Broken inputs
 
@@ -51,7 +52,9 @@ def main() -> None:
 def text(record: dict) -> str:
     """The text of the page."""
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    blocks = [HEAD.format(**record | {"versions": versions})]
+    inputs = min(found["inputs"] for found in record["fuzzing"].values())
+    derived = {"versions": versions, "inputs": inputs, "room": round(inputs / 3)}  # the rule of three
+    blocks = [HEAD.format(**record | derived)]
     blocks += [FUZZING.format(memory=record["most memory, MB"]), fuzzing(record["fuzzing"])]
     if record["kills"]:
         blocks += [KILLS, kills(record["kills"])]
