@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diagrams import blurring, curves, features, graphs, latents, mixtures, networks, training, walks
+from pages.diagrams import blurring, curves, draws, features, graphs, latents, mixtures, networks, training, walks
 from pages.diagrams.drawing import Drawing
 from pages.markdown import BOOK
 from vaelib.support.errors import run_program
@@ -28,6 +28,8 @@ DIAGRAMS = (
     features.feature_space,
     blurring.blur,
     curves.perception_distortion,
+    draws.mean_to_draw,
+    draws.latent_diffusion,
 )
 
 
