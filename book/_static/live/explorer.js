@@ -1,5 +1,5 @@
-// The explorer: one face, and everything that the course does to a code. All controls change the state (state.js), which a
-// link holds and Undo restores, and `draw` shows it.
+// The explorer: one face, and everything that the course does to a code. All controls change the state (state.js),
+// which a link holds and Undo restores, and `draw` shows it.
 "use strict";
 
 liveFigures.explorer = async (figure) => {
@@ -8,7 +8,7 @@ liveFigures.explorer = async (figure) => {
   const { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, toLink, fromLink, drawn, editedCode } = explorerState;
   const THUMBS = 8, STATIONS = 7;
 
-  // ------------------------------------------------------------------------------------------------------------- State
+  // ----------------------------------------------------------------------------------------------------------- State
 
   let state = START, committed = START;
   const past = [], own = {}; // own: by the model, { picture, code } of the reader's picture
@@ -45,7 +45,7 @@ liveFigures.explorer = async (figure) => {
     return { model, twin };
   }
 
-  // ---------------------------------------------------------------------------------------------------------- The stage
+  // ------------------------------------------------------------------------------------------------------- The stage
 
   const main = canvas(384, "A generated face"), beside = canvas(384, "The autoencoder's face"), yours = canvas(128, "Your picture");
   const frame = (picture, caption) => h("figure", { class: "live-frame" }, picture, h("figcaption", {}, caption));
@@ -58,7 +58,7 @@ liveFigures.explorer = async (figure) => {
   const compare = h("input", { type: "checkbox", onchange: () => step({ compare: compare.checked }) });
   const compareLabel = h("label", { class: "live-check" }, compare, h("span", {}, "Autoencoder beside it"));
 
-  // ---------------------------------------------------------------------------------------------------------- The panels
+  // ------------------------------------------------------------------------------------------------------ The panels
 
   const prior = choice({
     label: "Draw from", options: Object.entries(PRIORS), start: "flow", onchange: (value) => step({ prior: value, own: false }),
@@ -91,7 +91,8 @@ liveFigures.explorer = async (figure) => {
 
   const attributeSliders = h("div", { class: "live-sliders" });
   const editPanel = h("div", {},
-    h("p", { class: "live-hint" }, "Each slider adds one attribute's direction: from the mean code of images without it to the mean code of those with it."),
+    h("p", { class: "live-hint" }, "Each slider adds one attribute's direction: from the mean code of images without " +
+      "it to the mean code of those with it."),
     attributeSliders, button("Clear the edits", () => step({ edits: {} })));
 
   const leadingSliders = Array.from({ length: LEADING }, (_, i) => slider({
@@ -99,7 +100,8 @@ liveFigures.explorer = async (figure) => {
     oninput: (value) => change({ leading: without({ ...state.leading, [i]: value }) }), onchange: commit,
   }));
   const directionsPanel = h("div", {},
-    h("p", { class: "live-hint" }, "The directions in which the codes vary most, in standard deviations. Nobody has named them: what does each change?"),
+    h("p", { class: "live-hint" }, "The directions in which the codes vary most, in standard deviations. Nobody has " +
+      "named them: what does each change?"),
     h("div", { class: "live-sliders" }, leadingSliders), button("Clear the directions", () => step({ leading: {} })));
   const without = (table) => Object.fromEntries(Object.entries(table).filter(([, value]) => value !== 0));
 
@@ -143,7 +145,7 @@ liveFigures.explorer = async (figure) => {
     next();
   }
 
-  // ---------------------------------------------------------------------------------------------------------- The head
+  // -------------------------------------------------------------------------------------------------------- The head
 
   const model = choice({
     label: "Model", options: Object.entries(MODELS).map(([name, { label }]) => [name, label]), start: "celeba64",
@@ -161,7 +163,8 @@ liveFigures.explorer = async (figure) => {
   });
   const address = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "Link to this face", class: "live-address" });
   const save = button("Save as PNG", () => main.toBlob((blob) => {
-    const anchor = h("a", { href: URL.createObjectURL(blob), download: `${state.model}-${state.own ? "mine" : state.seed}.png` });
+    const name = `${state.model}-${state.own ? "mine" : state.seed}.png`;
+    const anchor = h("a", { href: URL.createObjectURL(blob), download: name });
     anchor.click();
     setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
   }));
@@ -181,7 +184,7 @@ liveFigures.explorer = async (figure) => {
     }
   });
 
-  // ----------------------------------------------------------------------------------------------------------- Drawing
+  // --------------------------------------------------------------------------------------------------------- Drawing
 
   let builtFor; // the model whose sliders are shown
 
@@ -202,7 +205,8 @@ liveFigures.explorer = async (figure) => {
     panels.show("Your picture", Boolean(about.eyes));
     if (about.eyes) ownPanel.replaceChildren(...ownPicture(shown, about.eyes, (result) => useOwn(shown.name, result)));
     else if (!ownPanel.hidden) panels.choose("Draw");
-    note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ${shown.errors.decoder} ` +
+    note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ` +
+      `${shown.errors.decoder} ` +
       "in any colour of any pixel, on a scale from 0 to 1.";
   }
 
@@ -224,7 +228,8 @@ liveFigures.explorer = async (figure) => {
 
   function describe(shown) {
     const { thing } = MODELS[state.model];
-    const source = state.own ? "Your picture, decoded from its code" : `A ${thing} drawn from ${names[priorOf(shown, state.prior)]}, seed ${state.seed}`;
+    const source = state.own ? "Your picture, decoded from its code" : `A ${thing} drawn from ` +
+      `${names[priorOf(shown, state.prior)]}, seed ${state.seed}`;
     const changes = Object.entries(state.edits).map(([name, times]) => `${labelOf(name)} ${withSign(times)}`);
     for (const [number, times] of Object.entries(state.leading)) changes.push(`direction ${Number(number) + 1} ${withSign(times)}`);
     if (state.t) changes.unshift(`${Math.round(100 * state.t)} % of the way to seed ${state.to}`);
@@ -250,7 +255,8 @@ liveFigures.explorer = async (figure) => {
     frames.yours.hidden = !wanted.own;
     const text = describe(shown);
     main.setAttribute("aria-label", text);
-    say(twin && wanted.prior === "flow" ? `${text} The autoencoder has no flow: its face is drawn from its mixture.` : text);
+    say(twin && wanted.prior === "flow" ? `${text} The autoencoder has no flow: its face is drawn from its ` +
+      `mixture.` : text);
     figure.dataset.pictures = Number(figure.dataset.pictures ?? 0) + 1;
   });
 

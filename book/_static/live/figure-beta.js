@@ -33,7 +33,8 @@ liveFigures.beta = async (figure) => {
   const draw = lay(figure, {
     pictures,
     controls: [
-      h("p", { class: "live-hint" }, "The five models of the sweep. The samples decode the same draws from N(0, I) in each of them."),
+      h("p", { class: "live-hint" }, "The five models of the sweep. The samples decode the same draws from N(0, I) " +
+        "in each of them."),
       weight, plot,
     ],
     actions: [button("Other samples", () => { seed += count; draw(); })],
@@ -45,7 +46,8 @@ liveFigures.beta = async (figure) => {
       pictures.Samples.pictures.forEach((picture, i) => paint(picture, decode(vaelib.normal(64, vaelib.uniform(seed + i)))));
       point.setAttribute("cx", places[now][0]);
       point.setAttribute("cy", places[now][1]);
-      return `β = ${betas[now]}: a rate of ${rate.toFixed(0)} nats and a distortion of ${distortion.toFixed(1)} per face.`;
+      return `β = ${betas[now]}: a rate of ${rate.toFixed(0)} nats and a distortion of ${distortion.toFixed(1)} per ` +
+        `face.`;
     },
   });
 };

@@ -35,8 +35,8 @@ liveFigures.edits = async (figure) => {
   const draw = lay(figure, {
     pictures: { "Decoded": picture },
     controls: [
-      h("p", { class: "live-hint" }, "Move one slider. The bars are what the attribute classifier sees, and the thin lines what it saw " +
-        "before. Bars of other attributes that move are leakage."),
+      h("p", { class: "live-hint" }, "Move one slider. The bars are what the attribute classifier sees, and the thin " +
+        "lines what it saw before. Bars of other attributes that move are leakage."),
       h("div", { class: "live-sliders" }, sliders),
       h("ul", { class: "live-bars", "aria-label": "Probabilities of attributes" }, bars.map(({ element }) => element)),
     ],

@@ -16,8 +16,9 @@ liveFigures.hole = async (figure) => {
   const draw = lay(figure, {
     pictures,
     controls: [
-      h("p", { class: "live-hint" }, "An autoencoder's code of a held-out photograph, and two ways to leave it. At distance 1 the left " +
-        "picture has reached the code of another photograph. The right picture has gone as far, to where no code lies."),
+      h("p", { class: "live-hint" }, "An autoencoder's code of a held-out photograph, and two ways to leave it. At " +
+        "distance 1 the left picture has reached the code of another photograph. The right picture has gone as far, " +
+        "to where no code lies."),
       distance,
     ],
     actions: [
@@ -36,8 +37,8 @@ liveFigures.hole = async (figure) => {
       const [left, right] = Object.values(pictures);
       paint(left, model.decode(moved(code, towards, now.distance)));
       paint(right, model.decode(moved(code, random, now.distance * length)));
-      return `Person ${now.person + 1}, ${now.distance.toFixed(2)} of the distance to the code of person ${now.other + 1}. ` +
-        `Random direction ${now.seed}.`;
+      return `Person ${now.person + 1}, ${now.distance.toFixed(2)} of the distance to the code of person ` +
+        `${now.other + 1}. Random direction ${now.seed}.`;
     },
   });
 };

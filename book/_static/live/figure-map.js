@@ -45,8 +45,9 @@ liveFigures.map = async (figure) => {
   const draw = lay(figure, {
     pictures: { "Decoded": picture },
     controls: [
-      h("p", { class: "live-hint" }, "Each blue dot is the code of a held-out photograph, in standard deviations along two leading directions. " +
-        "Drag the orange point, or use the sliders. The rest of the code stays that of one person."),
+      h("p", { class: "live-hint" }, "Each blue dot is the code of a held-out photograph, in standard deviations " +
+        "along two leading directions. Drag the orange point, or use the sliders. The rest of the code stays that of " +
+        "one person."),
       plane, ...sliders, pair,
     ],
     actions: [button("Another person", () => { now.person = (now.person + 1) % 12; place(); draw(); })],

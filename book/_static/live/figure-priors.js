@@ -24,7 +24,8 @@ liveFigures.priors = async (figure) => {
   const draw = lay(figure, {
     pictures: { "Eight draws, not selected": grid },
     controls: [
-      h("p", { class: "live-hint" }, "One decoder, and the same noise behind each place. Only the density that the codes are drawn from changes."),
+      h("p", { class: "live-hint" }, "One decoder, and the same noise behind each place. Only the density that the " +
+        "codes are drawn from changes."),
       prior, finish, temperature,
     ],
     actions: [button("Eight others", () => { now.seed += 8; draw(); })],

@@ -46,8 +46,9 @@ liveFigures.width = async (figure) => {
   draw = lay(figure, {
     pictures: { "Decoded": picture },
     controls: [
-      h("p", { class: "live-hint" }, "Blue: the posterior of one latent dimension of one held-out photograph. Dashed: the prior. Within " +
-        "the blue bell the picture should stay the same person. How far can you go outside it?"),
+      h("p", { class: "live-hint" }, "Blue: the posterior of one latent dimension of one held-out photograph. " +
+        "Dashed: the prior. Within the blue bell the picture should stay the same person. How far can you go outside " +
+        "it?"),
       plot, value, rank,
     ],
     actions: [button("Another person", () => choose({ person: (now.person + 1) % 12 }))],
@@ -57,11 +58,13 @@ liveFigures.width = async (figure) => {
       posterior.setAttribute("points", curve(mean, width, Math.min(2.5, 0.9 / width)));
       marker.setAttribute("x1", z);
       marker.setAttribute("x2", z);
-      plot.setAttribute("aria-label", `Posterior with mean ${withSign(mean, 2)} and standard deviation ${width.toFixed(2)}`);
+      plot.setAttribute("aria-label", `Posterior with mean ${withSign(mean, 2)} and standard deviation ` +
+        `${width.toFixed(2)}`);
       const code = Float32Array.from(means());
       code[dimension()] = z;
       paint(picture, model.decode(code));
-      return `Dimension ${dimension() + 1}: σ = ${width.toFixed(2)}. The value is ${Math.abs((z - mean) / width).toFixed(1)} σ from the posterior's mean.`;
+      return `Dimension ${dimension() + 1}: σ = ${width.toFixed(2)}. The value is ` +
+        `${Math.abs((z - mean) / width).toFixed(1)} σ from the posterior's mean.`;
     },
   });
 };

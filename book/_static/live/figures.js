@@ -1,5 +1,6 @@
-// What the live figures of the chapters share. Each stands below a still picture and lets its reader try the one thing that
-// the picture shows. Each has a script of its own, figure-NAME.js, and book/live.py says which stands where.
+// What the live figures of the chapters share. Each stands below a still picture and lets its reader try the one
+// thing that the picture shows. Each has a script of its own, figure-NAME.js, and book/live.py says which stands
+// where.
 "use strict";
 
 const figures = (() => {

@@ -1,8 +1,9 @@
-// A picture of the reader's own, from a file or the camera: aligned by two handles on the eyes, cut out as CelebA's faces
-// are, and encoded. It is drawn on canvases of this page and goes nowhere else.
+// A picture of the reader's own, from a file or the camera: aligned by two handles on the eyes, cut out as CelebA's
+// faces are, and encoded. It is drawn on canvases of this page and goes nowhere else.
 "use strict";
 
-// The contents of a panel for `model`, whose faces have their eyes at these places of the picture. `use` gets { picture, code }.
+// The contents of a panel for `model`, whose faces have their eyes at these places of the picture. `use` gets the
+// picture and its code.
 function ownPicture(model, eyes, use) {
   const { h, button, canvas, paint, pictureFrom } = view;
   const WIDE = 512; // pixels of the longer side at which a picture is kept
@@ -133,13 +134,15 @@ function ownPicture(model, eyes, use) {
     await model.need("encoder", "decoder");
     const code = model.encode(picture), { values } = model.decode(code);
     const error = Math.sqrt(values.reduce((sum, x, i) => sum + (x - picture.values[i]) ** 2, 0) / values.length);
-    status.textContent = `Encoded into ${model.latent} numbers. The reconstruction is off by ${error.toFixed(3)} per pixel. ` +
-      `For the pictures that this model learned from, it is ${model.sigma.toFixed(3)}. Now edit it, or walk to a stranger.`;
+    status.textContent = `Encoded into ${model.latent} numbers. The reconstruction is off by ${error.toFixed(3)} per ` +
+      `pixel. For the pictures that this model learned from, it is ${model.sigma.toFixed(3)}. Now edit it, or walk ` +
+      `to a stranger.`;
     use({ picture, code });
   }
 
   return [
-    h("p", { class: "live-hint" }, "Your picture stays in this page: nothing is sent anywhere, and nothing is kept once you leave."),
+    h("p", { class: "live-hint" }, "Your picture stays in this page: nothing is sent anywhere, and nothing is kept " +
+      "once you leave."),
     h("div", { class: "live-row" }, h("label", { class: "live-button" }, "Choose a picture", file), camera, shoot),
     video, h("div", { class: "live-align" }, board, result), status,
   ];

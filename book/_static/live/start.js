@@ -1,5 +1,5 @@
-// Wakes a live figure when its reader touches it, by pointer, keyboard or its button. Until then a page loads neither the
-// runtime nor weights. The explorer, which is its page's subject, wakes when it is on the screen.
+// Wakes a live figure when its reader touches it, by pointer, keyboard or its button. Until then a page loads neither
+// the runtime nor weights. The explorer, which is its page's subject, wakes when it is on the screen.
 {
   const here = document.currentScript.src.replace(/[^/]*$/, "");
   const scripts = {};

@@ -1,9 +1,9 @@
-// The state of the explorer: which model, which draw, which edits. It is a plain object. Here it is turned into the address of
-// a link, back from one, and into a code.
+// The state of the explorer: which model, which draw, which edits. It is a plain object. Here it is turned into the
+// address of a link, back from one, and into a code.
 "use strict";
 
 const explorerState = (() => {
-  // ------------------------------------------------------------------------------------------------------------ Models
+  // ---------------------------------------------------------------------------------------------------------- Models
 
   const FACES = ["Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Male", "Young", "Blond_Hair", "Black_Hair", "Gray_Hair",
     "Bangs", "Wavy_Hair", "Bald", "No_Beard", "Heavy_Makeup", "Wearing_Hat", "Pale_Skin", "Bushy_Eyebrows"];
@@ -16,7 +16,8 @@ const explorerState = (() => {
     },
     faces32: {
       label: "Drawn faces", thing: "face", attributes: FACES, eyes: [[0.375, 0.406], [0.638, 0.406]],
-      note: "The smallest VAE of the course, 32 × 32 pixels, trained for a minute on faces that vaelib draws. MIT License.",
+      note: "The smallest VAE of the course, 32 × 32 pixels, trained for a minute on faces that vaelib draws. MIT " +
+        "License.",
     },
     cifar10: {
       label: "CIFAR-10", thing: "picture", attributes: CLASSES,
@@ -34,7 +35,7 @@ const explorerState = (() => {
 
   const priorOf = (model, prior) => (prior === "flow" && !model.parts.includes("flow") ? "gmm" : prior);
 
-  // ------------------------------------------------------------------------------------------------------------- State
+  // ----------------------------------------------------------------------------------------------------------- State
 
   const START = {
     model: "celeba64", prior: "flow", seed: 18, temperature: 1, edits: {}, leading: {}, to: 51, t: 0, path: "slerp",
@@ -67,7 +68,7 @@ const explorerState = (() => {
     return { ...read, seed: Math.round(read.seed), to: Math.round(read.to) };
   }
 
-  // ------------------------------------------------------------------------------------------------------------- Codes
+  // ----------------------------------------------------------------------------------------------------------- Codes
 
   const draws = new Map(); // a draw from the flow takes fifty evaluations of its network, so each is kept
 

@@ -3,14 +3,15 @@
 // A picture or a feature map is { size, channels, values }, and the numbers of a pixel stand side by side:
 // values[(y * size + x) * channels + c]. A vector is a Float32Array. Almost all time is spent in `product`.
 //
-// Weights come as scripts, because a page that was opened from a disk may not fetch a file. `python -m release.export_web`
-// writes them. `await vaelib.load("celeba64")` loads the statistics of a model, `await model.need("decoder")` a network.
+// Weights come as scripts, because a page that was opened from a disk may not fetch a file. `python -m
+// release.export_web` writes them. `await vaelib.load("celeba64")` loads the statistics of a model, `await
+// model.need("decoder")` a network.
 "use strict";
 
 const vaelib = (() => {
-  // ---------------------------------------------------------------------------------------------- Numbers as characters
-  // A weight is a small integer times the scale of its column. The commonest integers 0, -1, 1, -2, 2, … are the characters
-  // that take one byte in UTF-8. The others take two bytes.
+  // ------------------------------------------------------------------------------------------- Numbers as characters
+  // A weight is a small integer times the scale of its column. The commonest integers 0, -1, 1, -2, 2, … are the
+  // characters that take one byte in UTF-8. The others take two bytes.
 
   const FORBIDDEN = [0, 10, 13, 34, 92]; // what ends a string of JavaScript or has a special meaning in it
   const DIGIT = 1000; // a number that needs six digits is two integers, of which the first counts thousands
@@ -52,7 +53,7 @@ const vaelib = (() => {
     }
   }
 
-  // -------------------------------------------------------------------------------------------------- Matrix products
+  // ------------------------------------------------------------------------------------------------- Matrix products
 
   // The product of a, (rows, inner), and b, (inner, columns).
   function product(a, b, rows, inner, columns) {
@@ -87,9 +88,9 @@ const vaelib = (() => {
     return result;
   }
 
-  // ------------------------------------------------------------------------------------------------------------ Layers
-  // A function for every kind of layer: from the layer and a map to a map. Batch normalisation is no kind of its own: in
-  // evaluation it is linear, so the export multiplies it into the weights of the layer before it.
+  // ---------------------------------------------------------------------------------------------------------- Layers
+  // A function for every kind of layer: from the layer and a map to a map. Batch normalisation is no kind of its own:
+  // in evaluation it is linear, so the export multiplies it into the weights of the layer before it.
 
   const kinds = {
     // All numbers of the map to `columns` numbers, as a map of `size` pixels a side.
@@ -98,8 +99,8 @@ const vaelib = (() => {
       return withBias(layer, { size: layer.size, channels: layer.columns / layer.size ** 2, values });
     },
 
-    // A 4 × 4 convolution of stride 2, which halves the map. Each output pixel is one row of a matrix product: the patch
-    // of the input below it, times the weights.
+    // A 4 × 4 convolution of stride 2, which halves the map. Each output pixel is one row of a matrix product: the
+    // patch of the input below it, times the weights.
     convolution(layer, map) {
       const size = map.size / 2, channels = layer.columns, width = 4 * map.channels;
       const patches = new Float32Array(size * size * layer.inner);
@@ -107,7 +108,8 @@ const vaelib = (() => {
         const from = large * map.channels, to = small * layer.inner + tapY * width + tapX * map.channels;
         for (let c = 0; c < map.channels; c++) patches[to + c] = map.values[from + c];
       });
-      return withBias(layer, { size, channels, values: product(patches, layer.weights, size * size, layer.inner, channels) });
+      const values = product(patches, layer.weights, size * size, layer.inner, channels);
+      return withBias(layer, { size, channels, values });
     },
 
     // Its transpose, which doubles the map: each input pixel gives a patch of 4 × 4 output pixels, and patches that
@@ -131,8 +133,8 @@ const vaelib = (() => {
     },
   };
 
-  // Calls use(small, large, tapY, tapX) for all pixels that a 4 × 4 kernel of stride 2 and padding 1 connects: the numbers
-  // of a pixel in the small and in the large map, and the place in the kernel.
+  // Calls use(small, large, tapY, tapX) for all pixels that a 4 × 4 kernel of stride 2 and padding 1 connects: the
+  // numbers of a pixel in the small and in the large map, and the place in the kernel.
   function eachTap(smallSize, largeSize, use) {
     for (let y = 0; y < smallSize; y++) for (let x = 0; x < smallSize; x++) {
       for (let tapY = 0; tapY < 4; tapY++) for (let tapX = 0; tapX < 4; tapX++) {
@@ -162,7 +164,7 @@ const vaelib = (() => {
 
   function apply(layer, map) {
     const result = kinds[layer.kind](layer, map), activation = activations[layer.then];
-    if (layer.then !== "none") for (let i = 0; i < result.values.length; i++) result.values[i] = activation(result.values[i]);
+    for (let i = 0; i < result.values.length; i++) result.values[i] = activation(result.values[i]);
     return result;
   }
 
@@ -171,7 +173,7 @@ const vaelib = (() => {
   // A network whose layers follow one another: decoder, encoder, classifier.
   const run = (layers, map) => layers.reduce((current, layer) => apply(layer, current), map);
 
-  // ---------------------------------------------------------------------------------------------------------- The flow
+  // -------------------------------------------------------------------------------------------------------- The flow
 
   const SOLVER_STEPS = 25; // as in vaelib.flow
 
@@ -211,9 +213,10 @@ const vaelib = (() => {
     return z.map((x, k) => flow.mean[k] + flow.std[k] * x);
   }
 
-  // ------------------------------------------------------------------------------------------------------ Random numbers
+  // -------------------------------------------------------------------------------------------------- Random numbers
 
-  // Uniform numbers in (0, 1): a xorshift generator of 32 bits (Marsaglia 2003). One seed, one sequence, in every browser.
+  // Uniform numbers in (0, 1): a xorshift generator of 32 bits (Marsaglia 2003). One seed, one sequence, in every
+  // browser.
   function uniform(seed) {
     let state = Math.imul(seed + 1, 2654435761) | 1;
     const next = () => {
@@ -231,7 +234,7 @@ const vaelib = (() => {
     return Float32Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
   }
 
-  // ------------------------------------------------------------------------------------------------------------ The model
+  // ------------------------------------------------------------------------------------------------------- The model
 
   class Model {
     constructor(head, text) {
@@ -285,7 +288,9 @@ const vaelib = (() => {
       for (let c = 0; c < channels; c++) {
         const plane = Float32Array.from({ length: size * size }, (_, i) => picture.values[i * channels + c]);
         const waves = between(basis, plane, size, false);
-        for (let i = 0; i < waves.length; i++) waves[i] *= this.gains[Math.round(Math.hypot(Math.floor(i / size), i % size))];
+        for (let i = 0; i < waves.length; i++) {
+          waves[i] *= this.gains[Math.round(Math.hypot(Math.floor(i / size), i % size))];
+        }
         const sharp = between(basis, waves, size, true);
         for (let i = 0; i < sharp.length; i++) values[i * channels + c] = Math.min(1, Math.max(0, sharp[i]));
       }
@@ -316,7 +321,7 @@ const vaelib = (() => {
     return product(product(left, plane, size, size, size), right, size, size, size);
   }
 
-  // ---------------------------------------------------------------------------------------------------------------- Walks
+  // ----------------------------------------------------------------------------------------------------------- Walks
 
   // The point at t in [0, 1] between two codes: on the line, or on the arc of White 2016, as in vaelib.latent.
   function interpolate(z0, z1, t, method) {
@@ -328,7 +333,7 @@ const vaelib = (() => {
     return z0.map((x, i) => (Math.sin((1 - t) * angle) * x + Math.sin(t * angle) * z1[i]) / Math.sin(angle));
   }
 
-  // -------------------------------------------------------------------------------------------------------------- Loading
+  // --------------------------------------------------------------------------------------------------------- Loading
 
   const here = typeof document === "undefined" ? "" : document.currentScript.src.replace(/[^/]*$/, "");
   const loading = {}; // by the name of the script: the promise, and how it is kept
@@ -359,7 +364,8 @@ const vaelib = (() => {
   // The attribute classifier: the names of its attributes, and a function from a picture to their probabilities.
   async function classifier() {
     const layers = await loadScript("attributes64");
-    return { attributes: layers.attributes, probabilities: (picture) => run(layers, picture).values.map(activations.sigmoid) };
+    const probabilities = (picture) => run(layers, picture).values.map(activations.sigmoid);
+    return { attributes: layers.attributes, probabilities };
   }
 
   // Descriptions of layers to layers: a list is a network, a table has several by their names.
@@ -370,5 +376,5 @@ const vaelib = (() => {
     return Object.fromEntries(Object.entries(described).map(([name, part]) => [name, networksOf(part, reader)]));
   }
 
-  return { load: loadScript, receive, classifier, product, run, interpolate, uniform, normal, followFlow, kinds, activations };
+  return { load: loadScript, receive, classifier, run, interpolate, uniform, normal, followFlow };
 })();

@@ -25,7 +25,8 @@ const view = (() => {
   // "Mouth slightly open" for Mouth_Slightly_Open.
   const labelOf = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ").toLowerCase();
 
-  // A labelled slider. `oninput` is called while it moves, `onchange` when it is let go. A double click restores its start.
+  // A labelled slider. `oninput` is called while it moves, `onchange` when it is let go. A double click restores its
+  // start.
   function slider({ label, min, max, step, start = 0, format = withSign, oninput, onchange = () => {} }) {
     const id = newId(), output = h("output", { for: id });
     const input = h("input", { type: "range", id, min, max, step });
