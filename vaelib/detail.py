@@ -4,8 +4,9 @@ A decoder trained by squared error generates the mean of all the images that its
 blurred. `Detail` draws one of these images instead. It is a rectified flow (Liu, Gong & Liu 2023) from the decoded
 image, plus a little noise, to the photograph: a network learns by least squares the velocity on the straight line from
 one to the other. The line starts at the mean, not at pure noise, so the way is short and few steps of a solver follow
-it. Among all maps that give the distribution of photographs, this way aims at the least squared error: it is called
-posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12).
+it. This is posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12) with one difference: the network
+sees the decoded image, too. So it learns draws from the photographs that fit one decoded image, which cost twice the
+squared error of their mean, and not the map to photographs that costs least.
 
 The model is not touched: its encoder, codes and directions stay as they are.
 """

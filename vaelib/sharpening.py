@@ -5,7 +5,7 @@ images differ, in hair and at edges, their mean is smooth: it lacks a part of th
 `Sharpener` corrects pixels as ex-post density estimation corrects codes (`vaelib.priors`): it is fitted after training
 and multiplies every frequency so that decoded images have the power of real ones. If the decoder generates conditional
 means, its squared error at most doubles. If the cosine coefficients are Gaussian with mean zero, independent, and of
-equal variance within a frequency, no map that gives them the distribution of real images moves them less (chapter 10;
+equal variance within a frequency, no map that gives them the distribution of real images moves them less (chapter 11;
 Blau & Michaeli 2018; Freirich, Michaeli & Meir 2021).
 """
 

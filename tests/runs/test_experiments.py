@@ -214,8 +214,11 @@ def test_every_setting_of_training_is_a_key_of_the_file_with_one_default(path):
 
 
 def test_runs_stay_fast_without_a_flow_but_that_of_the_shipped_faces():
-    for key in ("flow_steps", "detail_steps"):
-        assert [name for name in experiments.names() if getattr(experiments.load(name), key)] == ["celeba64"]
+    assert [name for name in experiments.names() if experiments.load(name).flow_steps] == ["celeba64"]
+
+
+def test_no_experiment_fits_a_pixel_flow_unasked():
+    assert not any(experiments.load(name).detail_steps for name in experiments.names())
 
 
 def test_the_model_of_an_experiment_is_fixed_by_the_seed_of_torch(path):

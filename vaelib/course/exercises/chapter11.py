@@ -10,18 +10,18 @@ from torch import Tensor
 
 from . import exercise, given
 
-STEPS = 16  # the smallest power of two of Euler's steps within 25 % of the library's distance
+STEPS = 16  # the smallest power of two of Euler's steps within 10 % of the library's distance
 
 
 @exercise
 def euler_steps(answer: int) -> str | None:
-    """The smallest power of two of Euler's steps whose samples come within 25 % of the library's distance."""
+    """The smallest power of two of Euler's steps whose samples come within 10 % of the library's distance."""
     if answer == STEPS:
         return None
     if answer == 1:
         return "decode what a single step gives and look at it: how many different pictures are there?"
     if answer < STEPS:
-        return "not yet within 25 %: Euler's error falls only in proportion to the step. Try more."
+        return "not yet within 10 %: Euler's error falls only in proportion to the step. Try more."
     return "that is enough, but is it the smallest power of two that is?"
 
 
