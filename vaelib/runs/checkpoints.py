@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..detail import Detail, patch_of
 from ..models import MODELS, LatentModel
 from ..support.errors import UserError
 from ..support.tensorfiles import in_float32, read_about, read_tensors, with_prefix, write_tensors
 
-if TYPE_CHECKING:  # imported only for types: sampling from a model should not wait for it
+if TYPE_CHECKING:  # imported only for types: sampling from a model should not wait for them
+    from ..detail import Detail
     from ..training import Training
 
 
@@ -71,6 +71,8 @@ def read_detail(path: Path, architecture: dict) -> Detail:
 
     Raises `UserError` if the file is missing or damaged, or belongs to a model of another image size.
     """
+    from ..detail import Detail, patch_of
+
     tensors, _ = read_tensors(path)
     try:
         detail = Detail.from_tensors(in_float32(tensors))
