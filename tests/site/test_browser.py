@@ -38,6 +38,12 @@ CUT_OFF = """() => [...document.querySelectorAll("article mjx-container > svg")]
   return drawn.left < box.left - 1 || (formula.closest("span.math") && drawn.right > box.right + 1);
 }).map(formula => formula.parentElement.textContent)"""
 
+# Pictures of cells whose proportions are not their own.
+DISTORTED = """() => [...document.querySelectorAll("article .cell_output img")].filter(picture => {
+  const shown = picture.clientWidth / picture.clientHeight, own = picture.naturalWidth / picture.naturalHeight;
+  return Math.abs(shown / own - 1) > 0.03;
+}).map(picture => picture.alt)"""
+
 
 @on_every_page
 def test_fits_a_phone(shown: Visit, site: Path) -> None:
@@ -46,6 +52,7 @@ def test_fits_a_phone(shown: Visit, site: Path) -> None:
     shown.page.evaluate(NEXT_FRAME)
     assert shown.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
     assert shown.page.evaluate(CUT_OFF) == []
+    assert shown.page.evaluate(DISTORTED) == []
     shown.page.set_viewport_size(LAPTOP)
 
 
