@@ -13,8 +13,11 @@ from pages.sharpening import NETWORKS, best_samples, set_label
 from vaelib.runs import evaluation
 
 
-def section(runs: Sequence[RunRecord], pictures: Path) -> list[str]:
-    """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them."""
+def section(runs: Sequence[RunRecord], by_setting: dict | None, pictures: Path) -> list[str]:
+    """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them.
+
+    `by_setting` is the record of benchmarks/detail.py, if there is one.
+    """
     measured = [run for run in runs if run.compared and run.detailed]
     if not measured:
         return []
@@ -28,6 +31,7 @@ def section(runs: Sequence[RunRecord], pictures: Path) -> list[str]:
         *([samples_figure(shown, pictures)] if shown else []),
         " ".join(finding(run) for run in measured),
         detail_table(measured),
+        *(settings(by_setting) if by_setting else []),
     ]
 
 
@@ -100,6 +104,36 @@ def detail_table(runs: Sequence[RunRecord]) -> str:
     )
     header = ["model", "images", "finish", "attributes", "ImageNet", "precision", "recall", "memorisation"]
     return table("tab-results-detail", caption, header, rows, words=3)
+
+
+def settings(record: dict) -> list[str]:
+    """What the number of the solver's steps and the temperature of the samples change."""
+    rows = [
+        [
+            set_label(of["set"]),
+            of["finish"],
+            str(of.get("solver_steps", "")),
+            str(of.get("temperature", "")),
+            *(with_error(*of["frechet"][name]) for name in record["features"]),
+            *(with_error(*of[key]) for key in ("precision", "recall")),
+        ]
+        for of in record["sets"]
+    ]
+    count = record["protocol"]["images"]
+    caption = (
+        f"Images of `{record['run']}` by the number of the solver's steps and the temperature of the samples: Fréchet "
+        f"distances in the features of both networks, precision and recall, ± one standard error; {count:,} held-out "
+        f"images, so compare within this table only. Repeat it: `python -m benchmarks.detail --images {count}`, with "
+        "the extra `evaluate` installed."
+    )
+    header = ["images", "finish", "steps", "temperature", "attributes", "ImageNet", "precision", "recall"]
+    return [
+        "One step of the solver leads back to a mean. More steps come nearer to photographs, and each costs a pass of "
+        "the network. A *temperature* below 1 multiplies the noise that samples start from. It makes single samples "
+        "more regular, and the set of samples less varied: recall falls, and the distances grow "
+        "({numref}`tab-results-detail-settings`).",
+        table("tab-results-detail-settings", caption, header, rows, words=1),
+    ]
 
 
 def score(measured: dict, key: str, title: str) -> str:

@@ -34,6 +34,7 @@ THROUGHPUT = ("experiment", "dataset", "rounds", "contenders", "hardware", "vers
 RUNS = ("runs",)
 NETWORKS = ("networks", "protocol", "hardware", "versions", "seconds", "seed")
 OF_A_NETWORK = ("about", "distances", "errors")
+OF_DETAIL = ("run", "prior", "features", "sets", "protocol")
 ADVICE = "restore the file from git, or make it again"
 
 
@@ -47,6 +48,7 @@ class Sources:
     ablation: dict | None
     pythae: dict | None
     sharpening: dict | None
+    detail: dict | None
 
     def of(self, dataset: str) -> list[RunRecord]:
         """The runs on a dataset."""
@@ -66,6 +68,7 @@ class Sources:
             "No ablation is recorded.": self.ablation,
             "The quality of pythae's VAE is not recorded.": self.pythae,
             "No other network than those of `vaelib evaluate` is recorded.": self.sharpening,
+            "Detail is not recorded by solver steps and temperature.": self.detail,
         }
         return [
             *(
@@ -112,6 +115,7 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         ablation=read_optional(recorded / "ablation.json", RUNS),
         pythae=read_pythae(recorded / "pythae-quality.json"),
         sharpening=read_sharpening(recorded / "sharpening.json"),
+        detail=read_optional(recorded / "detail.json", OF_DETAIL),
     )
 
 

@@ -12,6 +12,7 @@ records are:
         ablation.json        by benchmarks/ablation.py
         pythae-quality.json  by benchmarks/pythae_quality.py
         sharpening.json      by benchmarks/sharpening.py
+        detail.json          by benchmarks/detail.py
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *detail.section(celeba, pictures),
+        *detail.section(celeba, sources.detail, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,11 @@ def run() -> RunRecord:
 
 def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, tmp_path: Path):
     plain = {key: value for key, value in run.evaluation.items() if key != "detail"}
-    assert detail.section([replace(run, evaluation=plain)], tmp_path) == []
+    assert detail.section([replace(run, evaluation=plain)], None, tmp_path) == []
 
 
 def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(run: RunRecord, tmp_path: Path):
-    text = "\n".join(detail.section([run], tmp_path))
+    text = "\n".join(detail.section([run], None, tmp_path))
     assert (tmp_path / "detail.webp").is_file()
     assert f"{run.run.metrics['detail']['steps']:,} steps" in text
     for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
@@ -42,3 +43,29 @@ def test_the_finding_is_the_ratio_of_the_distances(run: RunRecord):
             plain, detailed = (of.evaluation["frechet"][name][title] for of in (run, run.detailed))
             assert number(detailed / plain) in said
     assert f"falls by {number(run.evaluation['psnr'] - run.evaluation['detail']['psnr'])} dB" in said
+
+
+def test_the_table_of_settings_has_every_measured_set(run: RunRecord, tmp_path: Path):
+    record = read_sources(results.SHIPPED, results.RECORDED).detail
+    text = "\n".join(detail.section([run], record, tmp_path))
+    rows = [line for line in text.partition("tab-results-detail-settings\n")[2].splitlines() if "±" in line]
+    assert len(rows) == len(record["sets"]) > 10
+    for of, row in zip(record["sets"], rows, strict=True):
+        assert all(with_error(*of["frechet"][name]) in row for name in record["features"])
+        assert with_error(*of["recall"]) in row
+
+
+def test_the_text_on_temperature_is_what_the_record_says():
+    """Recall falls and both distances grow as the temperature falls; more steps bring reconstructions nearer."""
+    sets = read_sources(results.SHIPPED, results.RECORDED).detail["sets"]
+    warm = sorted(
+        (of for of in sets if "temperature" in of and of["finish"] == "detail"), key=lambda of: of["temperature"]
+    )
+    steps = sorted(
+        (of for of in sets if "temperature" not in of and "solver_steps" in of), key=lambda of: of["solver_steps"]
+    )
+    for colder, warmer in pairwise(warm):
+        assert colder["recall"][0] < warmer["recall"][0]
+        assert all(colder["frechet"][name][0] > warmer["frechet"][name][0] for name in colder["frechet"])
+    for fewer, more in pairwise(steps):
+        assert fewer["frechet"]["attributes"][0] > more["frechet"]["attributes"][0]
