@@ -250,31 +250,10 @@ def test_claims_are_marked(page: NotebookNode) -> None:
     assert [cell.source for cell in stating if "claims" not in cell.metadata.get("tags", [])] == []
 
 
-# Chapters that were rewritten after they were last measured on a quiet machine. `make measure` completes the record,
-# and a chapter whose record is complete has to leave this list.
-TO_MEASURE = {path.stem for path in CHAPTERS if path.stem != "further"}
-
-
-def record_of(chapter: str) -> dict:
-    """The record of the chapter by `notebooks.measure`."""
-    return json.loads(RECORD.read_text())["chapters"].get(chapter, {"claims": [], "seconds": 0, "peak_memory_mib": 0})
-
-
 @pytest.fixture
 def measured(chapter: NotebookNode, request: pytest.FixtureRequest) -> dict:
-    """The record of the chapter. If that is still to be completed, its test may fail."""
-    name = request.node.callspec.params["chapter"].stem
-    if name in TO_MEASURE:
-        request.applymarker(pytest.mark.xfail(reason="to be measured again: make measure"))
-    return record_of(name)
-
-
-@pytest.mark.parametrize("name", sorted(TO_MEASURE))
-def test_what_is_to_be_measured_is_not_complete(name: str) -> None:
-    record = record_of(name)
-    lines = claimed(read(ROOT / "notebooks" / f"{name}.ipynb"))
-    on_all_seeds = [list(claim["values"]) == [str(seed) for seed in SEEDS] for claim in record["claims"]]
-    assert len(on_all_seeds) != len(lines) or not all(on_all_seeds) or not 0 < record["seconds"] <= BUDGET
+    """The record of the chapter by `notebooks.measure`."""
+    return json.loads(RECORD.read_text())["chapters"][request.node.callspec.params["chapter"].stem]
 
 
 def test_the_stated_time_is_the_measured_one(chapter: NotebookNode, measured: dict) -> None:
@@ -294,7 +273,6 @@ def test_stays_within_the_time_of_a_lesson(measured: dict) -> None:
     assert measured["seconds"] <= BUDGET
 
 
-@pytest.mark.xfail(bool(TO_MEASURE), reason="to be measured again: make measure")
 def test_all_chapters_together_stay_within_their_budget() -> None:
     chapters = json.loads(RECORD.read_text())["chapters"].values()
     assert sum(chapter["seconds"] for chapter in chapters) <= BUDGET_OF_ALL
