@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.images import lengths, load
 from vaelib import data
 from vaelib.data import decode
 from vaelib.support.errors import UserError
@@ -28,20 +29,6 @@ def put(root: Path, *names: str) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(picture())
     return root
-
-
-def load(path: Path, split: str = "train", **options) -> data.Dataset:
-    return data.load(str(path), size=32, split=split, root=path.parent / "root", progress=False, **options)
-
-
-def lengths(path: Path) -> list[int]:
-    found = []
-    for split in ("train", "valid", "test"):
-        try:
-            found.append(len(load(path, split)))
-        except UserError:
-            found.append(0)
-    return found
 
 
 def test_images_without_folders_are_split_at_random_but_always_in_the_same_way(tmp_path):
