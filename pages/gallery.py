@@ -27,7 +27,6 @@ from pages.records import (
     Sources,
     read_sources,
 )
-from vaelib.losses import Gaussian
 from vaelib.support.errors import run_program
 
 PAGE, PICTURES = BOOK / "gallery.md", BOOK / "_static" / "gallery"
@@ -85,7 +84,7 @@ def card(run: RunRecord) -> str:
     """What the model is and how it was trained."""
     settings, training = run.experiment, run.training
     likelihood = settings.likelihood
-    sigma = f" (σ {likelihood.sigma:.3g})" if isinstance(likelihood, Gaussian) else ""
+    sigma = f" (σ {likelihood.sigma:.3g})" if likelihood.name == "gaussian" else ""
     beta = f", β {settings.beta:g}" if run.is_vae else ""
     lines = [
         f"**Network**\n: {settings.model}, {settings.size} × {settings.size} pixels, channels "

@@ -10,7 +10,7 @@ import matplotlib
 import pandas as pd
 
 from vaelib.course import plotting
-from vaelib.metrics import Estimate
+from vaelib.runs import report
 from vaelib.support.files import atomic_write, make_folder
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -51,7 +51,7 @@ def with_error(value: float | None, error: float | None, scale: float = 1) -> st
     """A value and its standard error, both times `scale`; the value alone if it has none; nothing for None."""
     if value is None or error is None or math.isnan(error):
         return number(value and value * scale)
-    return str(Estimate(value * scale, error * scale)).replace("-", "−").replace(" ", "\u00a0")
+    return str(report.with_error(value, error, scale)).replace("-", "−").replace(" ", "\u00a0")
 
 
 def percent_with_error(share: float | None, error: float | None) -> str:

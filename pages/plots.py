@@ -15,7 +15,6 @@ from torch import Tensor
 
 from pages.records import RunRecord
 from vaelib.course import plotting
-from vaelib.models import reparameterize
 from vaelib.support import images
 
 PADDING = 2  # pixels of white around each image in the pictures of a record
@@ -69,7 +68,8 @@ def codes(mu: Tensor, logvar: Tensor | None) -> Figure:
     plotting.label_line(line, "spread of\nthe codes")
     z, label = mu, "codes"
     if logvar is not None:
-        z, label = reparameterize(mu, logvar, torch.Generator().manual_seed(0)), "drawn from the posteriors"
+        noise, label = torch.Generator().manual_seed(0), "drawn from the posteriors"
+        z = torch.normal(mu, (0.5 * logvar).exp(), generator=noise)
         widths = logvar.exp().mean(0).sqrt()[order]
         (line,) = right.plot(widths, color=plotting.COLOURS["reconstructed"])
         plotting.label_line(line, "width of\na posterior")

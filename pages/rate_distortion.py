@@ -9,7 +9,6 @@ from pages import plots
 from pages.markdown import PICTURES, figure, number
 from pages.models import protocol
 from pages.records import RunRecord
-from vaelib import losses
 
 
 def rate_distortion(runs: list[RunRecord], pictures: Path) -> list[str]:
@@ -17,7 +16,7 @@ def rate_distortion(runs: list[RunRecord], pictures: Path) -> list[str]:
     size = min((run.experiment.size for run in runs), default=None)
     measured = [run for run in runs if run.evaluation and run.experiment.size == size]
     points = {with_beta(run): (run.evaluation["kl"], expected_error(run)) for run in measured if is_gaussian(run)}
-    sweep = [run for run in measured if isinstance(run.experiment.likelihood, losses.Gaussian)]
+    sweep = [run for run in measured if run.experiment.likelihood.name == "gaussian"]
     if len(sweep) < 2:
         return []
     ae = next((run.evaluation["mse"] for run in measured if not run.is_vae), None)
@@ -44,13 +43,13 @@ def rate_distortion(runs: list[RunRecord], pictures: Path) -> list[str]:
 
 def is_gaussian(run: RunRecord) -> bool:
     """Whether the run is a VAE whose loss is a multiple of squared errors + beta · KL."""
-    return run.is_vae and isinstance(run.experiment.likelihood, losses.Gaussian | losses.OptimalGaussian)
+    return run.is_vae and run.experiment.likelihood.name in ("gaussian", "optimal-gaussian")
 
 
 def with_beta(run: RunRecord) -> str:
     """A run by its name and the beta of the loss that its own is a multiple of: squared errors + beta · KL."""
     likelihood = run.experiment.likelihood
-    sigma = likelihood.sigma if isinstance(likelihood, losses.Gaussian) else run.evaluation["sigma"]
+    sigma = likelihood.sigma if likelihood.name == "gaussian" else run.evaluation["sigma"]
     return f"{run.name} (β = {2 * sigma**2 * run.experiment.beta:.2g})"
 
 

@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+from torch import Tensor
 
 from vaelib import runs
 from vaelib.runs import Run, evaluation, experiments
 from vaelib.runs.experiments import Experiment
 from vaelib.runs.statistics import Codes, read_codes
-from vaelib.sharpening import Sharpener
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,10 @@ class RunRecord:
         return read_codes(self.path(runs.CODES), {"latent_dim": self.experiment.latent_dim})
 
     @property
-    def sharpener(self) -> Sharpener | None:
-        """Its sharpener; None if it has none, or no weights."""
-        return self.run.statistics.sharpener if self.has(runs.MODEL) else None
+    def gains(self) -> Tensor | None:
+        """The gains of its sharpener by spatial frequency; None if it has no sharpener, or no weights."""
+        sharpener = self.run.statistics.sharpener if self.has(runs.MODEL) else None
+        return sharpener.gains if sharpener else None
 
     @property
     def is_vae(self) -> bool:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from pages import plots
 from pages.markdown import PICTURES, figure, in_words, number, table, with_error
 from pages.models import FEATURES, grouped, prior_label, protocol, training_images
@@ -175,7 +173,7 @@ def samples_figure(runs: list[RunRecord], pictures: Path) -> str:
 
 def gains_figure(runs: list[RunRecord], pictures: Path) -> list[str]:
     """The figure of the gains of all runs whose weights are shipped."""
-    gains: dict[str, Tensor] = {run.name: run.sharpener.gains for run in runs if run.sharpener}
+    gains = {run.name: run.gains for run in runs if run.gains is not None}
     if not gains:
         return []
     sizes = {run.name: run.experiment.size for run in runs}

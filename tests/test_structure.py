@@ -24,8 +24,9 @@ FILES_TO_READ = {"models", "losses", "latent", "priors", "flow", "detail", "shar
 FILES_TO_READ |= {"errors"}
 FOLDERS = {"data", "runs", "course", "support", "shipped"}
 DOORS = {"__init__", "__main__"}  # they lead to every floor
-# Imports between rooms, each pair counted once: 65, four of `detail`, grading, the name of the error, two of the sweep.
-MOST_ARROWS = 73
+# Imports between rooms, each pair counted once.
+MOST_ARROWS = 65
+LATER = "vaelib.detail"  # the house was measured without it
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -102,7 +103,9 @@ def test_imports_go_down_and_in_no_circle() -> None:
 
 def test_rooms_are_tied_by_few_arrows() -> None:
     found = arrows()
-    assert 40 < len(found) <= MOST_ARROWS, sorted(found)
+    ties = [arrow for arrow in found if LATER not in arrow]
+    assert 40 < len(ties) <= MOST_ARROWS, sorted(ties)
+    assert len(found) - len(ties) <= 5
 
 
 def test_no_test_reaches_for_the_path_of_modules() -> None:

@@ -13,9 +13,9 @@ import torch
 
 from pages.diagrams.drawing import GRADIENT_DASH, SMALL, WIDTH, Drawing, path_of
 from pages.diagrams.faces import Face, face
-from vaelib import models
+from vaelib import runs
 
-MODEL = models.AutoEncoder(image_size=32, latent_dim=64, channels=(16, 32, 64))  # that of chapter 01
+MODEL = runs.load("faces32").model  # its layers are those of chapter 01
 WHO = Face(smile=0.8)
 
 Edges = tuple[float, float]  # the left and the right one of a thing
