@@ -25,15 +25,16 @@ ROOT = Path(__file__).parents[1]
 RECORD = Path(__file__).parent / "recorded" / "browser.json"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 SECONDS = 4  # of dragging
-REPEATS = 20
+REPEATS, FEW_REPEATS = 20, 3
 AWAKE, LONGEST = "[data-live=explorer][data-state=awake][data-pictures]", 300_000  # milliseconds
 COUNT = "Number(document.querySelector('[data-live]').dataset.pictures)"
 
 # What is timed in the page, on the model of photographed faces, by its name in the record.
 PREPARE = """async () => {
-  window.model = await (await vaelib.load("celeba64")).need("decoder", "encoder", "flow");
+  window.model = await (await vaelib.load("celeba64")).need("decoder", "encoder", "flow", "detail");
   window.network = await vaelib.classifier();
   window.picture = model.decode(model.draw("gmm", 1));
+  window.noise = vaelib.normal(picture.values.length, vaelib.uniform(1));
 }"""
 COMPUTATIONS = {
     "decode a code": "model.decode(model.draw('normal', seed))",
@@ -43,6 +44,7 @@ COMPUTATIONS = {
     "draw from the flow": "model.draw('flow', seed)",
     "classify a picture": "network.probabilities(picture)",
 }
+DETAIL = {"draw the detail of a picture": "await pixelFlow.detailed(model.networks.detail, picture, noise)"}
 
 
 def main() -> None:
@@ -84,11 +86,13 @@ def measured(page: Path, browser: str) -> dict[str, Any]:
         times = {"open the page and show the first face": clock.seconds() * 1000}
         times["show a face while the mouse drags a slider"] = drag(opened, clock)
         opened.evaluate(PREPARE)
-        for name, computation in COMPUTATIONS.items():
-            opened.evaluate(f"{{ const seed = 0; {computation}; }}")  # the compiler's work is not counted
-            before = clock.seconds()
-            opened.evaluate(f"for (let seed = 1; seed <= {REPEATS}; seed++) {computation}")
-            times[name] = (clock.seconds() - before) / REPEATS * 1000
+        for repeats, computations in ((REPEATS, COMPUTATIONS), (FEW_REPEATS, DETAIL)):
+            for name, computation in computations.items():
+                loop = f"async count => {{ for (let seed = 1; seed <= count; seed++) {computation}; }}"
+                opened.evaluate(loop, 1)  # the compiler's work is not counted
+                before = clock.seconds()
+                opened.evaluate(loop, repeats)
+                times[name] = (clock.seconds() - before) / repeats * 1000
         version = chromium.version
         chromium.close()
     return {

@@ -141,6 +141,29 @@ def test_draws_and_sharpens_as_torch_does(explorer: playwright.Page) -> None:
 
 
 @in_the_explorer_from_a_disk
+@torch.no_grad()
+def test_draws_the_detail_that_torch_draws(explorer: playwright.Page) -> None:
+    run = runs.load("celeba64")
+    noise = torch.Generator().manual_seed(6)
+    pictures = run.model.decode(torch.randn(8, 128, generator=noise))
+    start = torch.randn(pictures.shape, generator=noise)
+    explorer.evaluate(ARRAYS)
+    detail = """async ([pictures, noise]) => {
+      window.model = await (await vaelib.load("celeba64")).need("detail");
+      const detailed = [];
+      for (let i = 0; i < pictures.length; i++) {
+        const picture = {size: 64, channels: 3, values: fromText(pictures[i])};
+        detailed.push((await pixelFlow.detailed(model.networks.detail, picture, fromText(noise[i]))).values);
+      }
+      return toText(detailed);
+    }"""
+    sent = [to_text(part.permute(0, 2, 3, 1)) for part in (pictures, start)]
+    difference = (pictures_of(explorer.evaluate(detail, sent), 64) - run.detail.at_noise(pictures, start)).abs()
+    assert difference.mean() <= 0.01
+    assert difference.max() <= 0.05
+
+
+@in_the_explorer_from_a_disk
 def test_one_core_decodes_ten_pictures_a_second(explorer: playwright.Page) -> None:
     client = explorer.context.new_cdp_session(explorer)
     client.send("Performance.enable", {"timeDomain": "threadTicks"})  # other work on this machine is not counted
@@ -200,6 +223,47 @@ def test_undo_takes_back_and_a_link_holds_the_state(explorer: playwright.Page) -
     picture_after(explorer, lambda: explorer.evaluate(follow, hostile))
     assert smiling.input_value() == "3"
     assert explorer.locator("[data-live] [role=status]").first.inner_text().count("undefined") == 0
+
+
+@in_the_explorer
+def test_detail_is_loaded_when_asked_for_stops_and_comes_back_by_a_link(
+    explorer: playwright.Page, tmp_path: Path
+) -> None:
+    loaded = "[...document.scripts].filter(script => script.src.endsWith('celeba64-detail.js')).length"
+    assert explorer.url.startswith("file:") or explorer.evaluate(loaded) == 0  # from a disk, the test above has used it
+    explorer.evaluate("location.hash = '#explorer?model=celeba64&seed=7&prior=gmm'")
+    explorer.get_by_text("drawn from the mixture, seed 7").wait_for(timeout=SLOWEST)
+    progress, told = explorer.locator(".live-detail progress"), explorer.locator(".live-detail [role=status]")
+    assert not progress.is_visible()
+    plain = explorer.evaluate(PICTURE)
+
+    explorer.get_by_text("With detail", exact=True).click()
+    told.get_by_text("step 2 of 8").wait_for(timeout=SLOWEST)
+    assert explorer.evaluate(PICTURE) != plain
+    explorer.get_by_role("slider", name="Temperature").press("ArrowLeft")
+    told.get_by_text("as soon as nothing moves").wait_for()
+    assert progress.evaluate("bar => bar.value") == 0
+    explorer.get_by_role("slider", name="Temperature").press("ArrowRight")
+    with explorer.expect_download(timeout=SLOWEST) as saved:  # waits until the detail is drawn
+        explorer.get_by_role("button", name="Save as PNG").click()
+    assert progress.evaluate("bar => bar.value") == 8 and told.inner_text().startswith("Detail drawn")
+    detailed = explorer.evaluate(PICTURE)
+    shown = explorer.evaluate("document.querySelector('.live-frame:not([hidden]) canvas').toDataURL()")
+    saved.value.save_as(tmp_path / "detailed.png")
+    stored = base64.b64decode(shown.partition(",")[2])
+    assert (tmp_path / "detailed.png").read_bytes() == stored
+    assert serious(explorer) == []
+
+    explorer.get_by_role("button", name="Link").click()
+    link = explorer.get_by_label("Link to this").input_value()
+    assert "finish=detail" in link
+    assert explorer.evaluate(loaded) == 1
+    explorer.get_by_text("As decoded", exact=True).click()
+    explorer.wait_for_function(f"plain => {PICTURE} === plain", arg=plain)
+    explorer.evaluate("fragment => { location.hash = ''; location.hash = fragment; }", link.partition("#")[2])
+    explorer.wait_for_function(f"detailed => {PICTURE} === detailed", arg=detailed, timeout=SLOWEST)
+    choose_drawn_faces(explorer)
+    assert not explorer.get_by_text("With detail", exact=True).is_visible() and not progress.is_visible()
 
 
 @in_the_explorer

@@ -5,7 +5,7 @@
 liveFigures.explorer = async (figure) => {
   const { h, slider, choice, button, tabs, canvas, paint, withSign, labelOf } = view;
 
-  const { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, toLink, fromLink, drawn, editedCode } = explorerState;
+  const { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, finishOf, toLink, fromLink, drawn, editedCode } = explorerState;
   const THUMBS = 8, STATIONS = 7;
 
   // ----------------------------------------------------------------------------------------------------------- State
@@ -34,13 +34,12 @@ liveFigures.explorer = async (figure) => {
     drawAround();
   }
 
-  const decoded = (model, wanted, z) => FINISHES[wanted.finish].apply(model, model.decode(z));
+  const decoded = (model, wanted, z) => FINISHES[finishOf(model, wanted.finish)].apply(model, model.decode(z));
 
-  // The model and, where they are compared, its autoencoder, with all networks that the state needs.
-  async function modelsFor({ model: name, prior, finish: end, compare }) {
+  // The model and, where they are compared, its autoencoder, with the networks that a decoded picture needs.
+  async function modelsFor({ model: name, prior, compare }) {
     const model = await vaelib.load(name);
-    const parts = ["decoder", priorOf(model, prior) === "flow" && "flow", FINISHES[end].part];
-    await model.need(...parts.filter(Boolean));
+    await model.need("decoder", ...(priorOf(model, prior) === "flow" ? ["flow"] : []));
     const twin = compare && MODELS[name].twin && (await (await vaelib.load(MODELS[name].twin)).need("decoder"));
     return { model, twin };
   }
@@ -51,6 +50,7 @@ liveFigures.explorer = async (figure) => {
   const frame = (picture, caption) => h("figure", { class: "live-frame" }, picture, h("figcaption", {}, caption));
   const frames = { yours: frame(yours, "Your picture"), main: frame(main, "VAE"), beside: frame(beside, "Autoencoder") };
   const status = h("p", { class: "live-status", role: "status" });
+  const detail = detailing(main);
   const finish = choice({
     label: "Finish", options: Object.entries(FINISHES).map(([name, { label }]) => [name, label]), start: "plain",
     onchange: (value) => step({ finish: value }),
@@ -162,19 +162,22 @@ liveFigures.explorer = async (figure) => {
     say(state.own ? "The link is ready. It does not hold your picture." : "The link is ready, and marked for you to copy.");
   });
   const address = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "Link to this face", class: "live-address" });
-  const save = button("Save as PNG", () => main.toBlob((blob) => {
-    const name = `${state.model}-${state.own ? "mine" : state.seed}.png`;
-    const anchor = h("a", { href: URL.createObjectURL(blob), download: name });
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
-  }));
+  const save = button("Save as PNG", async () => {
+    await detail.settled();
+    main.toBlob((blob) => {
+      const name = `${state.model}-${state.own ? "mine" : state.seed}.png`;
+      const anchor = h("a", { href: URL.createObjectURL(blob), download: name });
+      anchor.click();
+      setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+    });
+  });
   const note = h("p", { class: "live-note" });
 
   figure.replaceChildren(
     h("div", { class: "live-head" }, model, h("div", { class: "live-actions" }, undo, reset, link, save)), address,
     h("div", { class: "live-columns" },
-      h("div", { class: "live-stage" }, h("div", { class: "live-frames" }, Object.values(frames)), status,
-        h("div", { class: "live-row" }, finish, compareLabel)),
+      h("div", { class: "live-stage" }, h("div", { class: "live-frames" }, Object.values(frames)),
+        h("div", { class: "live-row" }, finish, compareLabel), detail.element, status),
       h("div", { class: "live-panels" }, panels)),
     note);
   figure.addEventListener("keydown", (event) => {
@@ -205,16 +208,17 @@ liveFigures.explorer = async (figure) => {
     panels.show("Your picture", Boolean(about.eyes));
     if (about.eyes) ownPanel.replaceChildren(...ownPicture(shown, about.eyes, (result) => useOwn(shown.name, result)));
     else if (!ownPanel.hidden) panels.choose("Draw");
-    note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ` +
-      `${shown.errors.decoder} ` +
-      "in any colour of any pixel, on a scale from 0 to 1.";
+    const { decoder, detail: mean, detailLargest } = shown.errors;
+    note.textContent = `${about.note} What you see differs from PyTorch's pictures by at most ${decoder} in any colour of ` +
+      "any pixel, on a scale from 0 to 1." + (mean ? ` With detail, the mean difference is ${mean} and the largest that was ` +
+      `measured is ${detailLargest}.` : "");
   }
 
   function showControls(shown) {
     build(shown);
     model.set(state.model);
     prior.set(priorOf(shown, state.prior));
-    finish.set(state.finish);
+    finish.set(finishOf(shown, state.finish));
     path.set(state.path);
     temperature.set(state.temperature);
     walk.set(state.t);
@@ -245,18 +249,25 @@ liveFigures.explorer = async (figure) => {
 
   const draw = view.onceAFrame(async () => {
     const wanted = state;
+    detail.stop();
     const { model: shown, twin } = await modelsFor(wanted);
     if (wanted !== state) return draw();
     showControls(shown);
-    paint(main, decoded(shown, wanted, editedCode(shown, wanted, own[shown.name])));
+    const code = editedCode(shown, wanted, own[shown.name]), picture = decoded(shown, wanted, code);
+    paint(main, picture);
+    if (finishOf(shown, wanted.finish) === "detail") detail.start(shown, picture, code, wanted.seed);
+    else detail.hide();
     if (twin) paint(beside, decoded(twin, wanted, editedCode(twin, wanted)));
     if (wanted.own) paint(yours, own[wanted.model].picture);
     frames.beside.hidden = !twin;
     frames.yours.hidden = !wanted.own;
     const text = describe(shown);
     main.setAttribute("aria-label", text);
-    say(twin && wanted.prior === "flow" ? `${text} The autoencoder has no flow: its face is drawn from its ` +
-      `mixture.` : text);
+    const hints = twin ? [
+      wanted.prior === "flow" && "The autoencoder has no flow: its face is drawn from its mixture.",
+      wanted.finish === "detail" && "It has no pixel flow: its face is shown as decoded.",
+    ] : [];
+    say([text, ...hints.filter(Boolean)].join(" "));
     figure.dataset.pictures = Number(figure.dataset.pictures ?? 0) + 1;
   });
 

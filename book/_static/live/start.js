@@ -15,7 +15,7 @@
 
   // Besides the runtime and what all figures share. Each figure of a chapter has a script of its own.
   const scriptsOf = (name) =>
-    name === "explorer" ? ["state.js", "own.js", "explorer.js"] : ["figures.js", `figure-${name}.js`];
+    name === "explorer" ? ["state.js", "own.js", "detail.js", "detailing.js", "explorer.js"] : ["figures.js", `figure-${name}.js`];
 
   async function wake(figure) {
     if (figure.dataset.state) return;

@@ -26,14 +26,21 @@ const explorerState = (() => {
   };
   const PRIORS = { normal: "N(0, I)", gaussian: "Gaussian", gmm: "Mixture", flow: "Flow" };
 
-  // What is done to a decoded picture. One with a `part` is offered where the model has weights of that name.
+  // What is done to a decoded picture at once. A finish with a `part` is offered where the model has weights of that name.
+  // The detail follows later (detailing.js).
   const FINISHES = {
     plain: { label: "As decoded", apply: (_model, picture) => picture },
     sharp: { label: "Sharpened", apply: (model, picture) => model.sharpen(picture) },
+    detail: { label: "With detail", part: "detail", apply: (_model, picture) => picture },
   };
   const LEADING = 10; // directions that have a slider
 
+  // What a model has instead of what it has not.
   const priorOf = (model, prior) => (prior === "flow" && !model.parts.includes("flow") ? "gmm" : prior);
+  const finishOf = (model, finish) => {
+    const { part } = FINISHES[finish];
+    return part && !model.parts.includes(part) ? "plain" : finish;
+  };
 
   // ----------------------------------------------------------------------------------------------------------- State
 
@@ -98,5 +105,5 @@ const explorerState = (() => {
     return z;
   }
 
-  return { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, toLink, fromLink, drawn, editedCode };
+  return { MODELS, PRIORS, FINISHES, LEADING, START, priorOf, finishOf, toLink, fromLink, drawn, editedCode };
 })();

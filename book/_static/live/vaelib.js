@@ -58,11 +58,12 @@ const vaelib = (() => {
   // The product of a, (rows, inner), and b, (inner, columns).
   function product(a, b, rows, inner, columns) {
     if (rows === 1) return vectorProduct(a, b, inner, columns);
-    const result = new Float32Array(rows * columns);
+    const result = new Float32Array(rows * columns), inFours = columns - (columns % 4);
     // Two rows and four columns at a time: the eight sums stay in registers, and what is read is used more than once.
+    // The second of an odd last row is this row again.
     for (let row = 0; row < rows; row += 2) {
-      const here = row * inner, below = row + 1 < rows ? here + inner : here;
-      for (let column = 0; column < columns; column += 4) {
+      const here = row * inner, isLast = row + 1 === rows, below = isLast ? here : here + inner;
+      for (let column = 0; column < inFours; column += 4) {
         let s0 = 0, s1 = 0, s2 = 0, s3 = 0, t0 = 0, t1 = 0, t2 = 0, t3 = 0;
         for (let k = 0, at = column; k < inner; k++, at += columns) {
           const x = a[here + k], y = a[below + k];
@@ -70,11 +71,15 @@ const vaelib = (() => {
           s0 += x * w0; s1 += x * w1; s2 += x * w2; s3 += x * w3;
           t0 += y * w0; t1 += y * w1; t2 += y * w2; t3 += y * w3;
         }
-        const sums = [s0, s1, s2, s3, t0, t1, t2, t3];
-        const width = Math.min(4, columns - column);
-        for (let i = 0; i < width; i++) result[row * columns + column + i] = sums[i];
-        if (below > here) for (let i = 0; i < width; i++) result[(row + 1) * columns + column + i] = sums[4 + i];
+        const to = row * columns + column, under = isLast ? to : to + columns;
+        result[to] = s0; result[to + 1] = s1; result[to + 2] = s2; result[to + 3] = s3;
+        result[under] = t0; result[under + 1] = t1; result[under + 2] = t2; result[under + 3] = t3;
       }
+    }
+    for (let row = 0; row < rows; row++) for (let column = inFours; column < columns; column++) {
+      let sum = 0;
+      for (let k = 0; k < inner; k++) sum += a[row * inner + k] * b[k * columns + column];
+      result[row * columns + column] = sum;
     }
     return result;
   }
@@ -246,7 +251,7 @@ const vaelib = (() => {
       this.networks = {};
     }
 
-    // Loads a network unless that has been done: "decoder", "encoder" or "flow".
+    // Loads a network unless that has been done: "decoder", "encoder", "flow", or "detail" for detail.js.
     async need(...parts) {
       for (const part of parts) this.networks[part] ??= await loadScript(`${this.name}-${part}`);
       return this;
@@ -376,5 +381,5 @@ const vaelib = (() => {
     return Object.fromEntries(Object.entries(described).map(([name, part]) => [name, networksOf(part, reader)]));
   }
 
-  return { load: loadScript, receive, classifier, run, interpolate, uniform, normal, followFlow };
+  return { load: loadScript, receive, classifier, run, product, interpolate, uniform, normal, followFlow, timeFeatures };
 })();
