@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -250,6 +252,50 @@ def test_the_command_resumes(trained, place):
     assert printed.count("epoch ") == printed.count("epoch  3/3") == 1
     assert after["epoch"].tolist() == [1, 2, 3]
     pd.testing.assert_frame_equal(after[:2], before)
+
+
+# Losses
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_whose_partner_is_killed_ends_with_a_sentence(trained, place, tmp_path, killed):
+    command = train_command(place, {"epochs": 10_000})
+    command[command.index("--out") + 1] = str(tmp_path / "run")
+    port = free_port()
+    processes = [start_alone(place, rank, port, command) for rank in (0, 1)]
+    try:
+        wait_for(tmp_path / "run" / runs.RESUME)
+        processes[killed].kill()
+        printed = processes[1 - killed].communicate(timeout=120)[1]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert processes[1 - killed].returncode == 2
+    assert "Another process of this training run has ended, so this one stops as well" in printed
+    assert "Traceback" not in printed and "with --resume." in printed
+
+
+def start_alone(place, rank, port, command):
+    """Start one of two processes without a launcher, which would end the other one itself."""
+    named = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
+    named |= {"MASTER_ADDR": "127.0.0.1", "VAELIB_DATA": place / "data"}
+    environment = os.environ | {name: str(value) for name, value in named.items()}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *command], cwd=place, env=environment, **pipes)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for(path, seconds=240):
+    started = time.monotonic()
+    while not path.exists():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.05)
 
 
 # Mistakes

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vaelib import data, losses, training
+from vaelib.models import VAE
 from vaelib.runs import experiments, report
 from vaelib.runs.experiments import Experiment
 from vaelib.support.errors import UserError
@@ -234,3 +235,19 @@ def test_a_path_that_is_no_utf8_is_written_and_read(path):
     experiment = dataclasses.replace(experiments.read(path), dataset="/M\udcfcnchen/M\udcfcnchen")
     experiments.write(experiment, path)
     assert experiments.read(path) == experiment
+
+
+@pytest.mark.parametrize(
+    "override", ["latent_dim=1000000000", f"latent_dim={10**25}", "channels=[8, 99999999]", f"channels=[{10**25}]"]
+)
+def test_a_model_that_would_fill_the_memory_is_refused_before_it_is_built(path, override):
+    with pytest.raises(UserError, match="make a model of more than 268,435,456 weights: choose smaller ones"):
+        experiments.read(path, [override]).build_model()
+
+
+def test_the_weights_do_not_depend_on_that_check(path):
+    torch.manual_seed(0)
+    built = experiments.read(path).build_model()
+    torch.manual_seed(0)
+    alone = VAE()
+    assert all(torch.equal(a, b) for a, b in zip(built.parameters(), alone.parameters(), strict=True))

@@ -2,7 +2,7 @@
 
 Nothing is ever extracted under a name of the archive. A member is read into memory, so a hostile name (`../x`,
 `/etc/x`) or a link cannot reach another file. A member, or a compressed tar, that would grow too large is refused
-before it does.
+before it does, and so is an archive whose list of members would fill the memory.
 """
 
 from __future__ import annotations
@@ -11,22 +11,27 @@ import bz2
 import errno
 import gzip
 import lzma
+import re
 import tarfile
 import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from ..support.errors import UserError
 from .kinds import is_hidden
-from .sources import Aside, Source, Stamp, require_sane, stamp_of
+from .sources import LARGEST_FILE, Aside, Source, Stamp, require_sane, stamp_of
 
 MOST_GROWTH = 100  # times; an archive of pictures hardly grows, one that is made to fill the disk grows 1,000 times
 ALWAYS_FINE = 16 * 2**20  # bytes that may grow more: a single colour does
 PIECE = 2**20  # bytes copied at a time
+MOST_FILES = 1_000_000  # in an archive; each takes about a kilobyte of memory
+LONGEST_LIST = 128 * MOST_FILES  # bytes of a zip's list of its members
+LONGEST_HEADER = 64 * 2**10  # bytes of a tar's header, which holds a name and attributes
+LONG_NUMBER = re.compile(rb"[0-9]{200}")
 REPLACED = "replaced by a later file of the same name"
 PASSWORD = 1  # the bit of a zip member's flags that says it is encrypted
 DECOMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # by the first bytes of a file
@@ -72,12 +77,19 @@ class Zip:
 
     def __init__(self, path: Path):
         self.path = path
+        self._file = Sipped(path.open("rb"), LONGEST_LIST)
         try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            self._zip = zipfile.ZipFile(cast(IO[bytes], self._file))
+        except OSError:
+            raise
+        except TooLong as error:
+            raise _too_many_files(path) from error
+        except Exception as error:  # a damaged list of members raises errors of many kinds
             if "disk" in str(error):  # "zipfiles that span multiple disks are not supported"
                 raise DamagedArchive(f"{path} is one of several parts of a zip", UNPACK) from error
             raise DamagedArchive(f"{path} is not a complete zip") from error
+        require_few_files(path, len(self._zip.infolist()))
+        self._file.most = LARGEST_FILE  # from now on members are read
         infos = [info for info in self._zip.infolist() if not info.filename.endswith(("/", "\\"))]
         self._members = {_slashed(info): info for info in infos}  # the last of a name counts, as when it is unpacked
         if any(info.flag_bits & PASSWORD for info in infos):
@@ -115,10 +127,10 @@ class Tar:
         kind = next((kind for mark, kind in DECOMPRESSED.items() if start.startswith(mark)), None)
         self._file: IO[bytes] = _unpacked(path, kind) if kind else path.open("rb")
         try:
-            with tarfile.open(fileobj=self._file, mode="r:") as archive:
-                members = [member for member in archive if not member.isdir()]
-                self._require_end(archive.offset)
-        except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+            members = [member for member in self._all_members() if not member.isdir()]
+        except (OSError, DamagedArchive):
+            raise
+        except Exception as error:  # a damaged header raises errors of many kinds
             raise DamagedArchive(f"{path} is not a complete tar") from error
         plain = [member for member in members if member.isreg() and not member.issparse()]
         self._members = {_clean(member.name): member for member in plain}  # the last of a name counts
@@ -126,6 +138,18 @@ class Tar:
         self.aside["links or devices"] = [member.name for member in members if not member.isreg() or member.issparse()]
         self.aside[REPLACED] = [member.name for member in plain if self._members[_clean(member.name)] is not member]
         self._lock = threading.Lock()
+
+    def _all_members(self) -> Iterator[tarfile.TarInfo]:
+        """The members, one after the other. Raises `ValueError` if one does not lie behind the one before it."""
+        headers, place = Headers(self._file, LONGEST_HEADER), 0
+        with tarfile.open(fileobj=cast(IO[bytes], headers), mode="r:") as archive:
+            for number, member in enumerate(archive, 1):
+                if archive.offset <= place:  # after a negative size, and the next would be the same member again
+                    raise ValueError("the tar goes backwards")
+                require_few_files(self.path, number)
+                place = archive.offset
+                yield member
+            self._require_end(archive.offset)
 
     def _require_end(self, place: int) -> None:
         """Raise `EOFError` unless a tar's end, a block of zeros, follows the last member at `place`."""
@@ -144,6 +168,46 @@ class Tar:
     def stamp(self) -> Stamp:
         """The state of the tar itself."""
         return stamp_of([self.path])
+
+
+class TooLong(ValueError):
+    """An archive's list of members, or a header, would fill the memory."""
+
+
+class Sipped:
+    """A file of which at most `most` bytes are read at once, because a hostile archive asks for more than there is."""
+
+    def __init__(self, file: IO[bytes], most: int):
+        self.file, self.most = file, most
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, or all that follow if `size` is negative. Raises `TooLong` if they are too many."""
+        content = self.file.read(min(size, self.most + 1) if size >= 0 else self.most + 1)
+        if len(content) > self.most:
+            raise TooLong
+        return content
+
+
+class Headers(Sipped):
+    """A tar's headers. One with a long number is refused: Python's `tarfile` takes the square of its length in time."""
+
+    def read(self, size: int = -1) -> bytes:
+        """As `Sipped.read`. Raises `ValueError` for a long number."""
+        content = super().read(size)
+        if LONG_NUMBER.search(content):
+            raise ValueError("a header holds a long number")
+        return content
+
+
+def require_few_files(path: Path, number: int) -> None:
+    """Raise `DamagedArchive` if a list of so many members would fill the memory."""
+    if number > MOST_FILES:
+        raise _too_many_files(path)
+
+
+def _too_many_files(path: Path) -> DamagedArchive:
+    return DamagedArchive(f"{path} holds more than {MOST_FILES:,} files, which are too many for an archive", UNPACK)
 
 
 def _clean(name: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -18,6 +20,8 @@ from .sources import Source
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # Pillow reads these without another program
 JOB = 128  # images that a thread decodes per job
 LARGEST = 100_000_000  # pixels; a larger image may be a file made to fill the memory
+LARGE = 25_000_000  # pixels; of larger images only one is decoded at a time, because each takes up to a gigabyte
+ONE_LARGE = threading.RLock()  # held while a large image is in memory
 
 
 class DecodedImages:
@@ -50,10 +54,11 @@ class DecodedImages:
         data = None
         try:
             data = self.source.read(name)
-            image, deep = _opened(data, self.size, self.crop)
-            if deep:
-                self._deep.append(brightest(image))
-            return _resized(image, self.size, self.crop)
+            with ExitStack() as held:
+                image, deep = _opened(data, self.size, self.crop, held)
+                if deep:
+                    self._deep.append(brightest(image))
+                return _resized(image, self.size, self.crop)
         except Exception as error:  # damaged bytes make zipfile and Pillow raise errors of a dozen kinds
             return damage.cause_of(error, data)
 
@@ -81,12 +86,13 @@ def brightest(image: Image.Image) -> int:
     return int(np.asarray(image).max())
 
 
-def _opened(data: bytes, size: int, crop: int | None) -> tuple[Image.Image, bool]:
+def _opened(data: bytes, size: int, crop: int | None, held: ExitStack | None = None) -> tuple[Image.Image, bool]:
     """The upright image in RGB, and whether it is stored with more than 8 bits.
 
-    A large JPEG may come reduced, to four times `size` at least, if `crop` is None.
+    A large JPEG may come reduced, to four times `size` at least, if `crop` is None. `held` is given `ONE_LARGE` to hold
+    if the image is large.
     """
-    load = partial(_load, size=size, crop=crop)
+    load = partial(_load, size=size, crop=crop, held=held)
     try:
         return load(data)
     except damage.Refused:
@@ -98,12 +104,14 @@ def _opened(data: bytes, size: int, crop: int | None) -> tuple[Image.Image, bool
         return load(whole)
 
 
-def _load(data: bytes, size: int, crop: int | None) -> tuple[Image.Image, bool]:
+def _load(data: bytes, size: int, crop: int | None, held: ExitStack | None) -> tuple[Image.Image, bool]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as file:
         if file.width * file.height > LARGEST:
             raise damage.Refused(damage.LARGE)
         if crop is None:
             file.draft("RGB", (4 * size, 4 * size))  # faster: a large JPEG can be decoded at 1/2, 1/4 or 1/8
+        if held and file.width * file.height > LARGE:  # after `draft`, which may have made it small
+            held.enter_context(ONE_LARGE)
         deep = pixels.is_deep(file)
         file.load()
         return pixels.as_rgb(upright(file)), deep

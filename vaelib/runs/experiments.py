@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ..losses import Gaussian, likelihood_named
 from ..models import MODELS, LatentModel
 from ..support.errors import UserError, unknown
 from ..support.files import atomic_write
 from ..training import Settings
+
+MOST_WEIGHTS = 2**28  # a gigabyte, and four while it is trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,22 @@ class Experiment(Settings):
         """The untrained model. Seed torch before the call: its weights are random."""
         if self.model not in MODELS:
             raise unknown("model", self.model, MODELS)
+        self._require_affordable()
         return MODELS[self.model](self.size, self.latent_dim, self.channels)
+
+    def _require_affordable(self) -> None:
+        """Raise `UserError` if the weights of the model would fill the memory."""
+        try:
+            with torch.device("meta"):  # layers without storage
+                model = MODELS[self.model](self.size, self.latent_dim, self.channels)
+            too_many = sum(weights.numel() for weights in model.parameters()) > MOST_WEIGHTS
+        except (TypeError, RuntimeError):  # a number of more than 64 bits
+            too_many = True
+        if too_many:
+            raise UserError(
+                f"latent_dim = {self.latent_dim} and channels = {list(self.channels)} make a model of more than "
+                f"{MOST_WEIGHTS:,} weights: choose smaller ones."
+            )
 
     def training_settings(self) -> dict:
         """The keyword arguments of `training.fit`."""

@@ -51,6 +51,7 @@ def _require_same_architecture(run: Run, continued: Experiment) -> None:
             )
 
 
+@devices.lost_process_as_user_error("go on by the same command with --resume")
 @devices.out_of_memory_as_user_error("lower the batch size (--set batch_size=...), or stop other programs that use it")
 def train(
     experiment: Experiment, run: Run, root: str | Path | None = None, resume: bool = False, progress: bool = True
@@ -59,7 +60,8 @@ def train(
 
     The folder is made after the settings and the data have been checked, so a mistake in them leaves nothing behind.
     When a resumed run trains further, the statistics, codes and metrics of its old weights are removed; a run that is
-    finished and has these settings is left as it is. Raises `UserError` if the GPU's memory is full.
+    finished and has these settings is left as it is. Raises `UserError` if the GPU's memory is full, or if another
+    process of the run has ended.
     """
     accelerator = devices.accelerator()
     accelerator.wait_for_everyone()  # a process that is still in `start` must not see the folder of this run

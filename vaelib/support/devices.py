@@ -56,6 +56,32 @@ def out_of_memory_as_user_error(remedy: str) -> Iterator[None]:
         raise UserError(f"The GPU's memory is full: {remedy}.") from error
 
 
+LOST = ("connection closed", "connection reset", "connection refused", "broken pipe", "remote process exited", "gloo")
+
+
+@contextmanager
+def lost_process_as_user_error(remedy: str) -> Iterator[None]:
+    """Turn the error of a process whose partner has ended into a `UserError` with `remedy`, a clause."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_lost_process(error):
+            raise
+        raise UserError(
+            "Another process of this training run has ended, so this one stops as well: read what the other one has "
+            f"printed, and {remedy}."
+        ) from error
+
+
+def _is_lost_process(error: RuntimeError) -> bool:
+    """Whether an error says that another process cannot be reached. Gloo and NCCL raise errors of several kinds."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return False
+    if isinstance(error, torch.OutOfMemoryError):
+        return False
+    return isinstance(error, torch.distributed.DistError) or any(word in str(error).lower() for word in LOST)
+
+
 def share_batch_statistics(model: torch.nn.Module, accelerator: Accelerator) -> None:
     """Let batch normalisation use the statistics of all processes' images. On CPUs each process uses its own."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
