@@ -140,12 +140,17 @@ def number_as_typed(_app: Sphinx, env: BuildEnvironment) -> list[str]:
     changed = []
     for docname, kinds in env.toc_fignumbers.items():
         for numbers in kinds.values():
-            typed = {name: NUMBERED.fullmatch(name) for name in numbers}
-            typed = {name: tuple(part.upper() for part in match.groups()) for name, match in typed.items() if match}
+            matches = {name: NUMBERED.fullmatch(name) for name in numbers}
+            typed = {name: tuple(map(as_number, match.groups())) for name, match in matches.items() if match}
             if any(numbers[name] != number for name, number in typed.items()):
                 changed.append(docname)
                 numbers.update(typed)
     return changed
+
+
+def as_number(part: str) -> int | str:
+    """A part of a typed number in the form that Sphinx gives it, so that an unchanged chapter is not written again."""
+    return int(part) if part.isdigit() else part.upper()
 
 
 class Source(CiteRole):

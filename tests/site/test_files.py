@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def test_diagrams_stand_in_the_page_and_say_what_they_show(site: Path, page: str
     article = parsed(site, page).select_one("article")
     assert [drawing for drawing in article.select("svg") if len(drawing.get("aria-label", "").split()) < 3] == []
     assert article.select("img[src$='.svg']") == []
+
+
+def test_a_second_build_writes_no_chapter_again(site: Path, tmp_path: Path) -> None:
+    shutil.copytree(site.parent, tmp_path / "_build")
+    built = build(tmp_path, "-W", "-n", "--keep-going")
+    written = [[(folder / f"{page}.html").stat().st_mtime for page in CHAPTERS] for folder in (site, built)]
+    assert written[0] == written[1]
 
 
 def test_a_configured_repository_gives_launch_buttons(site: Path, tmp_path: Path) -> None:
