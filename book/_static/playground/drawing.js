@@ -105,13 +105,8 @@ function drawLine(panel, points, { mu, logvar }) {
   panel.use("ink", { dash: [5, 4] }).line(curve((j) => normalDensity(z[j])));
 }
 
-function heightOf(x, y) {
-  return 1.9 + (1.6 / Math.PI) * Math.atan2(y, x);
-}
-
-function normalDensity(z) {
-  return Math.exp(-0.5 * z ** 2) / Math.sqrt(2 * Math.PI);
-}
+const heightOf = (x, y) => 1.9 + (1.6 / Math.PI) * Math.atan2(y, x);
+const normalDensity = (z) => Math.exp(-0.5 * z ** 2) / Math.sqrt(2 * Math.PI);
 
 // Decoded draws from the prior, and what the decoder makes of a grid, or a line, of codes.
 function drawSamples(panel, points, vae, samples) {

@@ -21,9 +21,7 @@ class Random {
     return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
   normals(count) {
-    const drawn = new Float64Array(count);
-    for (let k = 0; k < count; k++) drawn[k] = this.normal();
-    return drawn;
+    return new Float64Array(count).map(() => this.normal());
   }
 }
 
@@ -77,16 +75,10 @@ class Linear {
   }
 }
 
-function tanh(values) {
-  for (let k = 0; k < values.length; k++) values[k] = Math.tanh(values[k]);
-  return values;
-}
-
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const tanh = (a) => a.map(Math.tanh);
 // From the derivative with respect to h = tanh(a) to that with respect to a.
-function tanhBackward(h, dh) {
-  for (let k = 0; k < dh.length; k++) dh[k] *= 1 - h[k] ** 2;
-  return dh;
-}
+const tanhBackward = (h, dh) => dh.map((slope, k) => slope * (1 - h[k] ** 2));
 
 // Encoder and decoder have one hidden layer each. Its large first weights let the units bend in different places.
 class VAE {
@@ -116,16 +108,11 @@ class VAE {
   // If sigma is undefined, the decoder has the best one, the root-mean-square error (chapter 4).
   evaluate(x, epsilon, sigma) {
     const { encoded, mu, logvar } = this.encode(x);
-    const n = x.length / VALUES;
-    const z = new Float64Array(mu.length);
-    let rate = 0;
-    for (let k = 0; k < z.length; k++) {
-      z[k] = mu[k] + Math.exp(0.5 * logvar[k]) * epsilon[k];
-      rate += (0.5 * (mu[k] ** 2 + Math.exp(logvar[k]) - logvar[k] - 1)) / n;
-    }
+    const z = mu.map((mean, k) => mean + Math.exp(0.5 * logvar[k]) * epsilon[k]);
     const { decoded, xHat } = this.decode(z);
-    let distortion = 0;
-    for (let k = 0; k < x.length; k++) distortion += (x[k] - xHat[k]) ** 2 / n;
+    const n = x.length / VALUES;
+    const rate = sum(mu.map((mean, k) => 0.5 * (mean ** 2 + Math.exp(logvar[k]) - logvar[k] - 1))) / n;
+    const distortion = sum(x.map((value, k) => (value - xHat[k]) ** 2)) / n;
     sigma ??= Math.max(Math.sqrt(distortion / VALUES), SMALLEST_SIGMA);
     const nll = distortion / (2 * sigma ** 2) + VALUES * (Math.log(sigma) + 0.5 * Math.log(2 * Math.PI));
     return { encoded, mu, logvar, z, decoded, xHat, rate, distortion, sigma, nll };
@@ -135,8 +122,7 @@ class VAE {
   backward(x, epsilon, { beta, sigma }) {
     const found = this.evaluate(x, epsilon, sigma);
     const { encoded, mu, logvar, z, decoded, xHat } = found;
-    const { layers } = this;
-    const n = x.length / VALUES;
+    const { layers } = this, n = x.length / VALUES;
     const dXHat = xHat.map((value, k) => (value - x[k]) / found.sigma ** 2 / n);
     const dz = layers.decoder.backward(z, tanhBackward(decoded, layers.xHat.backward(decoded, dXHat)));
     const dMu = dz.map((slope, k) => slope + (beta * mu[k]) / n);

@@ -27,11 +27,6 @@
     return { data, latent: +latent, seed: +seed, beta, sigma: isOptimal ? undefined : sigma, learningRate };
   }
 
-  function showInForm(settings) {
-    for (const name of ["data", "latent", "seed"]) form.elements[name].value = settings[name];
-    for (const name of SLIDERS) showInSlider(name, settings[name] ?? BASE[name]);
-  }
-
   function showInSlider(name, value) {
     const slider = form.elements[name];
     const shown = String(Number(value.toPrecision(2)));
@@ -45,7 +40,7 @@
   function start(settings) {
     trainer = new Trainer(settings);
     path = [];
-    showInForm(settings);
+    for (const name of ["data", "latent", "seed"]) form.elements[name].value = settings[name];
     draw();
   }
 
@@ -83,8 +78,8 @@
 
   function showNumbers({ nll, rate, distortion, beta, sigma, far }) {
     form.elements.isOptimal.checked = trainer.current.sigma === undefined;
-    showInSlider("beta", beta);
-    showInSlider("sigma", sigma);
+    const dials = { beta, sigma, learningRate: trainer.settings.learningRate };
+    for (const [name, value] of Object.entries(dials)) showInSlider(name, value);
     part("steps").textContent = trainer.vae.steps.toLocaleString("en");
     const numbers = { nll, rate, loss: nll + beta * rate, distortion };
     for (const [name, value] of Object.entries(numbers)) part(name).textContent = value.toFixed(2);

@@ -30,19 +30,8 @@ const SHAPES = {
   gaussians: (random) => onCircle((Math.PI / 4) * Math.floor(8 * random.uniform())),
 };
 
-function onCircle(angle) {
-  return [Math.SQRT2 * Math.cos(angle), Math.SQRT2 * Math.sin(angle)];
-}
-
-function noisy([x, y], random) {
-  return [x + NOISE * random.normal(), y + NOISE * random.normal()];
-}
-
-// A dataset by its name. A drawing begins without a point.
-function dataset(name, random) {
-  const count = name === "drawing" ? 0 : COUNT;
-  return Float64Array.from(Array.from({ length: count }, () => noisy(SHAPES[name](random), random)).flat());
-}
+const onCircle = (angle) => [Math.SQRT2 * Math.cos(angle), Math.SQRT2 * Math.sin(angle)];
+const noisy = ([x, y], random) => [x + NOISE * random.normal(), y + NOISE * random.normal()];
 
 class Trainer {
   constructor(settings) {
@@ -50,11 +39,11 @@ class Trainer {
     this.restart();
   }
 
-  // New data, new weights and no step yet, all from the seed.
+  // New data, new weights and no step yet, all from the seed. A drawing begins without a point.
   restart() {
-    const { data, latent, seed, sweep } = this.settings;
+    const { data, latent, seed, sweep } = this.settings, count = data === "drawing" ? 0 : COUNT;
     this.random = new Random(seed);
-    this.points = dataset(data, this.random);
+    this.points = Float64Array.from(Array.from({ length: count }, () => noisy(SHAPES[data](this.random), this.random)).flat());
     this.vae = new VAE(latent, HIDDEN, this.random);
     this.noise = this.random.normals(MOST_POINTS * latent); // one for all evaluations, so that pictures move smoothly
     this.draws = this.random.normals(SAMPLES * latent); // from the prior
@@ -106,14 +95,14 @@ class Trainer {
 
   // The share of samples that are near no point.
   shareFar(samples) {
+    const { points } = this;
     let far = 0;
     for (let s = 0; s < samples.length; s += VALUES) {
-      let nearest = Infinity;
-      for (let k = 0; k < this.points.length; k += VALUES) {
-        const [dx, dy] = [this.points[k] - samples[s], this.points[k + 1] - samples[s + 1]];
-        nearest = Math.min(nearest, dx * dx + dy * dy);
+      let isFar = true;
+      for (let k = 0; isFar && k < points.length; k += VALUES) {
+        isFar = (points[k] - samples[s]) ** 2 + (points[k + 1] - samples[s + 1]) ** 2 > NEAR ** 2;
       }
-      if (nearest > NEAR ** 2) far += 1;
+      far += isFar;
     }
     return far / SAMPLES;
   }
