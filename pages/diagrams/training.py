@@ -130,7 +130,7 @@ def bug_museum() -> Drawing:
         448,
     )
     y = 132
-    d.heading(24, 34, "One training step, and its fifteen bugs")
+    d.heading(24, 34, "One training step, and the fifteen exhibits")
     face(d, 24, y - 32, 64, FACES[0])
     d.text(56, y + 52, "pixels $x$", anchor="middle")
     d.trapezoid((116, y), 92, (200, y), 48, "code")
