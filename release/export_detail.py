@@ -9,23 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from release.web_format import Layer, rounded
-from vaelib.detail import Block, Detail, FeatureNorm, UNet
+from vaelib.runs import Run
 from vaelib.support.errors import UserError
 
 FINER = 0.25  # nearly all integers take one byte, so the script stays below 1.9 MB
 
 
-def layers_of(detail: Detail) -> dict[str, Any]:
-    """The layers of the U-Net by their names in `vaelib.detail.UNet`, and sigma.
+def layers_of(run: Run) -> dict[str, Any]:
+    """The layers of the run's U-Net by their names in `vaelib.detail.UNet`, and sigma.
 
     Raises `UserError` for images of more than 64 pixels a side, because the page takes no blocks of pixels together.
     """
-    network = detail.network
+    network = run.detail.network
     if network.patch > 1:
         raise UserError("The page computes pixel flows of at most 64 pixels a side, and this one has more.")
     norm, _, outlet = network.outlet
     return {
-        "sigma": torch.tensor([detail.sigma]),
+        "sigma": torch.tensor([run.detail.sigma]),
         "time": [layer_of(network.time[0], "silu"), layer_of(network.time[2], "silu")],
         "inlet": layer_of(network.inlet),
         "left": [block(one) for one in network.left],
@@ -38,8 +38,8 @@ def layers_of(detail: Detail) -> dict[str, Any]:
     }
 
 
-def block(module: Block) -> dict[str, Any]:
-    """The layers of a block."""
+def block(module: nn.Module) -> dict[str, Any]:
+    """The layers of a block of the U-Net."""
     return {
         "norms": [scale_and_shift(module.norm_first), scale_and_shift(module.norm_second)],
         "first": layer_of(module.first),
@@ -48,7 +48,7 @@ def block(module: Block) -> dict[str, Any]:
     }
 
 
-def scale_and_shift(norm: FeatureNorm) -> dict[str, Tensor]:
+def scale_and_shift(norm: nn.LayerNorm) -> dict[str, Tensor]:
     """The learned numbers of a normalisation, one of each per channel."""
     return {"weight": norm.weight, "bias": norm.bias}
 
@@ -61,7 +61,7 @@ def layer_of(module: nn.Conv2d | nn.Linear, then: str = "none") -> Layer:
     return Layer("convolution", then, weights.permute(2, 3, 1, 0).flatten(0, 2), module.bias.double(), finer=FINER)
 
 
-def rounded_network(network: UNet) -> UNet:
+def rounded_network(network: nn.Module) -> nn.Module:
     """A copy whose weights are those that the page gets."""
     network = copy.deepcopy(network)
     for module in network.modules():
@@ -73,9 +73,9 @@ def rounded_network(network: UNet) -> UNet:
     return network
 
 
-def difference(detail: Detail, x_hat: Tensor) -> Tensor:
-    """How much rounding changes each pixel of decoded images x_hat with detail, without the sign."""
-    page = copy.copy(detail)
-    page.network = rounded_network(detail.network)
-    exact, rounded_ = (flow(x_hat, torch.Generator().manual_seed(0)) for flow in (detail, page))
+def difference(run: Run, x_hat: Tensor) -> Tensor:
+    """How much rounding changes each pixel of decoded images x_hat with the run's detail, without the sign."""
+    page = copy.copy(run.detail)
+    page.network = rounded_network(page.network)
+    exact, rounded_ = (flow(x_hat, torch.Generator().manual_seed(0)) for flow in (run.detail, page))
     return (exact - rounded_).abs()

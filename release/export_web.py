@@ -98,7 +98,7 @@ def networks_of(run: Run) -> dict[str, Any]:
     if "flow" in run.statistics.priors:
         networks["flow"] = flow_layers(run.statistics.priors["flow"])
     if run.has(runs.DETAIL):
-        networks["detail"] = export_detail.layers_of(run.detail)
+        networks["detail"] = export_detail.layers_of(run)
     return networks
 
 
@@ -189,7 +189,7 @@ def errors_of(run_: Run, networks: dict[str, Any]) -> dict[str, float]:
         encoder = [rounded(layer) for layer in networks["encoder"]]
         errors["encoder"] = largest(run(decoder, run(encoder, pictures.double())) - model.reconstruct(pictures))
     if "detail" in networks:
-        difference = export_detail.difference(run_.detail, pictures[::DETAILED])
+        difference = export_detail.difference(run_, pictures[::DETAILED])
         errors |= {"detail": rounded_up(difference.mean()), ONE_PIXEL_OF_DETAIL: largest(difference)}
     return errors
 

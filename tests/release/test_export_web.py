@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -96,7 +97,7 @@ def test_the_scripts_of_the_site_are_those_of_the_shipped_checkpoints(name: str)
 
 @torch.no_grad()
 def test_the_pixel_flow_of_the_site_is_written_again_byte_by_byte(tmp_path: Path) -> None:
-    head, text = export_web.network(export_detail.layers_of(runs.load("celeba64").detail))
+    head, text = export_web.network(export_detail.layers_of(runs.load("celeba64")))
     path = export_web.write(tmp_path, "celeba64-detail", head, text)
     assert path.read_bytes() == (export_web.FOLDER / path.name).read_bytes()
     assert path.stat().st_size <= 1.9e6
@@ -104,24 +105,28 @@ def test_the_pixel_flow_of_the_site_is_written_again_byte_by_byte(tmp_path: Path
 
 @torch.no_grad()
 def test_rounding_changes_little_of_the_detail_and_coarser_rounding_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    detail = Detail(channels=(8, 16))
     torch.manual_seed(0)
-    detail.network = UNet(detail.channels)
-    for weights in detail.network.parameters():
+    run = with_flow(patch=1)
+    for weights in run.detail.network.parameters():
         weights.add_(0.1 * torch.randn_like(weights))  # also where training begins with zeros
     x_hat = torch.rand(2, 3, 16, 16)
-    fine = export_detail.difference(detail, x_hat)
+    fine = export_detail.difference(run, x_hat)
     monkeypatch.setattr(web_format, "LEVELS", ((0, 40),))
-    coarse = export_detail.difference(detail, x_hat)
+    coarse = export_detail.difference(run, x_hat)
     assert 0 < fine.mean() < 0.01
     assert coarse.mean() > 5 * fine.mean()
 
 
 def test_a_pixel_flow_of_large_images_is_refused() -> None:
-    detail = Detail(channels=(8, 16))
-    detail.network = UNet(detail.channels, patch=2)
     with pytest.raises(UserError, match="64 pixels a side"):
-        export_detail.layers_of(detail)
+        export_detail.layers_of(with_flow(patch=2))
+
+
+def with_flow(patch: int) -> SimpleNamespace:
+    """A run of which there is only a small pixel flow, untrained."""
+    detail = Detail(channels=(8, 16))
+    detail.network = UNet(detail.channels, patch)
+    return SimpleNamespace(detail=detail)
 
 
 def test_the_live_figures_are_small() -> None:

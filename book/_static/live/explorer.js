@@ -265,7 +265,7 @@ liveFigures.explorer = async (figure) => {
     main.setAttribute("aria-label", text);
     const hints = twin ? [
       wanted.prior === "flow" && "The autoencoder has no flow: its face is drawn from its mixture.",
-      wanted.finish === "detail" && "It has no pixel flow: its face is shown as decoded.",
+      wanted.finish === "detail" && "The autoencoder has no pixel flow: its face is shown as decoded.",
     ] : [];
     say([text, ...hints.filter(Boolean)].join(" "));
     figure.dataset.pictures = Number(figure.dataset.pictures ?? 0) + 1;
