@@ -97,6 +97,65 @@ def test_a_newer_renderer_renders_again(tmp_path, monkeypatch, capsys):
     assert "out of date" in capsys.readouterr().err
 
 
+def changed_index(cache: Path, **changes: object) -> None:
+    index = json.loads((cache / "index.json").read_text())
+    (cache / "index.json").write_text(json.dumps(index | changes))
+
+
+@pytest.mark.parametrize("name", ["images.npy", "attributes.npy", "factors.npy"])
+@pytest.mark.parametrize("place", range(0, 100, 7))
+def test_a_damaged_header_of_an_array_is_noticed(tmp_path, capsys, name, place):
+    good = np.array(load(tmp_path).images)
+    path = tmp_path / "prepared" / "faces-32" / name
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    ds = load(tmp_path)
+    assert np.array_equal(ds.images, good) and ds.factors.shape == (40, len(ds.factor_names))
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"splits": {"train": [0, 40], "valid": [40, 46]}},
+        {"splits": {"train": [0, 40], "valid": [40, 46], "test": [46, 52]}},
+        {"splits": {"train": [40, 0], "valid": [40, 46], "test": [46, 51]}},
+        {"attribute_names": []},
+        {"factor_names": None},
+        {"synthetic": None},
+        {"source": 3},
+        {"stamp": []},
+        {"bytes": {}},
+    ],
+    ids=str,
+)
+def test_an_index_that_does_not_fit_the_arrays_is_noticed(tmp_path, capsys, changes):
+    changed_index(prepare(tmp_path), **changes)
+    assert len(load(tmp_path)) == COUNTS["train"]
+    assert "faces-32 is damaged: it is prepared again." in capsys.readouterr().err
+
+
+def test_an_array_that_is_a_pickle_is_never_opened(tmp_path, capsys):
+    path = prepare(tmp_path) / "images.npy"
+    opened = []
+    array = np.array([[[[Opened(opened)]]]], dtype=object)
+    np.save(path, array, allow_pickle=True)
+    changed_index(path.parent, bytes={file.name: file.stat().st_size for file in path.parent.glob("*.npy")})
+    assert len(load(tmp_path)) == COUNTS["train"] and opened == []
+    capsys.readouterr()
+
+
+class Opened:
+    """Raises an error when it is unpickled."""
+
+    def __init__(self, opened: list):
+        self.opened = opened
+
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was opened",)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "no index", "half an index", "file gone"])
 def test_a_damaged_cache_is_prepared_again(tmp_path, capsys, damage):
     good = np.array(load(tmp_path).images)

@@ -90,6 +90,19 @@ def test_the_contents_are_on_the_disk_before_the_new_name_is(path, monkeypatch):
     assert done == [len("longer than the old"), "renamed"]
 
 
+def test_what_the_old_file_needs_is_removed_only_when_the_new_one_is_on_the_disk(path):
+    beside = path.with_name("beside")
+    beside.write_text("old")
+    with pytest.raises(UserError, match="disk is full"), atomic_write(path, beside.unlink) as partial:
+        partial.write_text("new")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_text() == beside.read_text() == "old"
+    with atomic_write(path, beside.unlink) as partial:
+        partial.write_text("new")
+        assert beside.exists()
+    assert path.read_text() == "new" and not beside.exists()
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_folder_that_may_not_be_written_to_is_explained(path, number):
     with pytest.raises(UserError, match=r"Writing .*table\.csv is not permitted: choose another folder"):

@@ -8,8 +8,8 @@ A cache is a folder `<root>/prepared/<name>-<size>/` that holds
     index.json       format, splits as [start, stop], names, source, crop, skipped files, the size of each file above
 
 It is written under a lock to `<...>.partial`, which is renamed at the end, so a folder with the final name is complete.
-Whenever a cache is opened, the sizes of its files are compared with the index, because reading a truncated memory map
-kills the process.
+Whenever a cache is opened, the sizes and headers of its files are compared with the index, because reading a truncated
+memory map kills the process. Only the pixels themselves are taken as they are.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from .splits import SPLITS
 from .unused import Unused
 
 FORMAT = 1
+KINDS = {"attributes.npy": np.bool_, "factors.npy": np.float32}
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -111,22 +112,35 @@ def _look(folder: Path, version: str) -> tuple[dict | None, str]:
     """The index of a valid cache, or None and the reason why an existing cache is invalid."""
     if not folder.is_dir():
         return None, ""
-    index = _whole_index(folder)
-    if index is None:
-        return None, "is damaged"
-    if index["version"] != version or changed(index["stamp"]):
-        return None, "is out of date, since its source has changed"
-    return index, ""
-
-
-def _whole_index(folder: Path) -> dict | None:
-    """The index, or None when it cannot be read or a file does not have the size in the index."""
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        sizes = {name: (folder / name).stat().st_size for name in index["bytes"]}
-        return index if (index["format"], index["bytes"]) == (FORMAT, sizes) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        _require_whole(folder, index)
+        is_old = index["version"] != version or changed(index["stamp"])
+    except Exception:  # a damaged index or header raises errors of a dozen kinds
+        return None, "is damaged"
+    return (None, "is out of date, since its source has changed") if is_old else (index, "")
+
+
+def _require_whole(folder: Path, index: dict) -> None:
+    """Raise an error of any kind unless the files have the sizes, shapes and types that the index says."""
+    sizes = {name: (folder / name).stat().st_size for name in index["bytes"]}
+    if (index["format"], index["bytes"]) != (FORMAT, sizes) or not sizes.keys() >= {"images.npy"}:
+        raise ValueError("a file is missing, or has another size")
+    texts = [index["name"], index["source"], index.get("crop", "none")]
+    names = {"attributes.npy": index["attribute_names"], "factors.npy": index["factor_names"]}
+    if not all(isinstance(text, str) for text in (*texts, *names["attributes.npy"], *names["factors.npy"])):
+        raise TypeError("a name is no text")
+    if not isinstance(index["synthetic"], bool):
+        raise TypeError("it does not say whether the images were rendered")
+    rows = list(dict.fromkeys(edge for split in SPLITS for edge in index["splits"][split]))
+    if rows != sorted(rows) or rows[0] != 0 or not all(type(row) is int for row in rows):
+        raise ValueError("the splits do not follow each other")
+    for name in sizes:
+        array = np.load(folder / name, mmap_mode="r")
+        side = array.shape[-1]
+        kind, shape = (np.uint8, (3, side, side)) if name == "images.npy" else (KINDS[name], (len(names[name]),))
+        if array.dtype != kind or array.shape != (rows[-1], *shape) or not array.flags.c_contiguous:
+            raise ValueError(f"{name} is not what the index says")
 
 
 def _write(folder: Path, contents: Contents, progress: bool, version: str) -> dict:

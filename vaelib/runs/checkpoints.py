@@ -7,6 +7,7 @@ before use. Shipped files are float16; loaded tensors are float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,12 @@ if TYPE_CHECKING:  # imported only for types: sampling from a model should not w
     from ..training import Training
 
 
-def write_model(path: Path, model: LatentModel) -> None:
-    """Write the weights in their own precision, and the architecture in the header."""
-    write_tensors(path, model.state_dict(), {"model": type(model).__name__, "config": model.config})
+def write_model(path: Path, model: LatentModel, before: Callable[[], None] | None = None) -> None:
+    """Write the weights in their own precision, and the architecture in the header.
+
+    `before` is called when they are on the disk, before they replace older ones.
+    """
+    write_tensors(path, model.state_dict(), {"model": type(model).__name__, "config": model.config}, before)
 
 
 def read_model(path: Path) -> LatentModel:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..models import LatentModel
 from ..support.errors import UserError, unknown
-from ..support.files import atomic_write, disk_errors_as_user_error
+from ..support.files import atomic_write
 from . import checkpoints
 
 if TYPE_CHECKING:  # the methods import these when needed, so that sampling does not wait for them
@@ -125,14 +125,16 @@ class Run:
     def write_model(self, model: LatentModel) -> None:
         """Write the weights, in float32 and so exactly, and the architecture.
 
-        Existing statistics, codes and pixel flow are removed first, because they describe the weights that are
-        replaced.
+        Existing statistics, codes and pixel flow are removed before the old weights are replaced, because they describe
+        these, and after the new ones are on the disk: if it is full, the run stays as it was.
         """
-        with disk_errors_as_user_error(self.folder):
+
+        def remove_fitted() -> None:
             for part in (STATISTICS, CODES, DETAIL, DETAIL_RESUME):
                 self.path(part).unlink(missing_ok=True)
+
+        checkpoints.write_model(self.path(MODEL), model, remove_fitted)
         self._forget("model", "statistics", "codes", "detail")
-        checkpoints.write_model(self.path(MODEL), model)
 
     def write_statistics(self, statistics: Statistics) -> None:
         """Write the statistics to statistics.safetensors."""

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,8 +17,10 @@ LONG_AGO = 24 * 3600  # seconds after which a temporary file is a leftover where
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path, before: Callable[[], None] | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` if the block ends without an error.
+
+    `before` is called when the new content is on the disk, before it gets its name.
 
     Whatever happens inside the block, `path` holds either its old content or the complete new content. The temporary
     name keeps the suffix of `path`, because image writers choose their format by it. What killed processes have left in
@@ -34,6 +36,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             _remove_leftovers(path.absolute().parent)
             yield partial
             _flush_to_disk(partial)
+            if before:
+                before()
             os.replace(partial, path)
     finally:
         with suppress(OSError):  # on a read-only disk, say, whose own error must reach the user

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +27,15 @@ def in_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors | {key: half for key, half in halves.items() if half.isfinite().all()}
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write tensors, and `about` as JSON in the header, so that `path` is never incomplete."""
+def write_tensors(
+    path: Path, tensors: dict[str, Tensor], about: dict, before: Callable[[], None] | None = None
+) -> None:
+    """Write tensors, and `about` as JSON in the header, so that `path` is never incomplete.
+
+    `before` is called when they are on the disk, before they replace an older file.
+    """
     stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with atomic_write(path) as partial:
+    with atomic_write(path, before) as partial:
         # Not safetensors' save_file: it does not raise OSError on a full disk, and only the owner could read its files.
         partial.write_bytes(serialize(stored, {"vaelib": json.dumps(about)}))
 
