@@ -37,6 +37,16 @@ def test_one_cause_for_all_is_named(tmp_path, content, cause, remedy):
     assert remedy in message and "get the data again" not in message
 
 
+def test_a_name_of_two_lines_is_told_on_one(tmp_path, capsys):
+    put(tmp_path / "a", *(f"{i}.png" for i in range(5)))
+    (tmp_path / "a" / "two\nlines.png").write_bytes(PNG[:60])
+    assert r"two\nlines.png are damaged" in refusal(tmp_path / "a")
+    put(tmp_path / "b", *(f"{i}.png" for i in range(200)))
+    (tmp_path / "b" / "two\nlines.png").write_bytes(PNG[:60])
+    load(tmp_path / "b")
+    assert r"two\nlines.png" in capsys.readouterr().err
+
+
 def test_links_that_lead_nowhere(tmp_path):
     put(tmp_path / "a", *(f"{i}.png" for i in range(5)))
     (tmp_path / "a/gone.png").symlink_to(tmp_path / "nowhere.png")

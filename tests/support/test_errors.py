@@ -34,6 +34,20 @@ def raising(error: BaseException):
     return work
 
 
+NAMES = ["a\nb", "a\r\x1b[2Jb", "a\x85b", "a\u2028b", "tab\tname"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", [UserError, lambda text: OSError(errno.ENOENT, "No such file", text)])
+def test_a_name_cannot_move_the_cursor_or_end_the_line(capsys, name, kind):
+    message = said(raising(kind(name + " is strange.")), capsys)
+    assert all(char.isprintable() for char in message[:-1]) and message[8:].startswith(("a\\", "tab\\t"))
+
+
+def test_letters_of_every_language_stay(capsys):
+    assert said(raising(UserError("Straße, 写真 and\u00a0é.")), capsys) == "vaelib: Straße, 写真 and\u00a0é.\n"
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_every_answer_of_the_system_is_a_sentence(capsys, code):
     message = said(raising(OSError(code, os.strerror(code), "some/place")), capsys)

@@ -17,6 +17,8 @@ from typing import TypeVar
 import torch
 from tqdm import tqdm
 
+from ..support.errors import printable
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -55,5 +57,5 @@ def progress_bar(total: int, description: str, shown: bool) -> tqdm:
 
 
 def report(message: str) -> None:
-    """Print a message that is not an error to the error stream, without breaking progress bars."""
-    tqdm.write(message, file=sys.stderr)
+    """Print a message that is not an error to the error stream, on one line and without breaking progress bars."""
+    tqdm.write(printable(message), file=sys.stderr)

@@ -6,6 +6,7 @@ import difflib
 import errno
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 
 SYSTEM_REMEDIES = {  # what to do about an error of the system
@@ -25,12 +26,25 @@ SYSTEM_REMEDIES = {  # what to do about an error of the system
 }
 
 
+UNPRINTABLE = ("Cc", "Zl", "Zp")  # the kinds of characters that move a cursor, change colours or end a line
+
+
 class UserError(ValueError):
     """A mistake that the user can correct.
 
     The message is one sentence that names the cause and the remedy. The command line prints it without a traceback
-    and exits with status 2.
+    and exits with status 2. Names in it may come from anywhere, so the message is made `printable`.
     """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """The text on one line: control characters, which a file's name may hold, become escapes such as \\n or \\x1b."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in UNPRINTABLE else char for char in text
+    )
 
 
 def first_line(error: Exception) -> str:
@@ -78,7 +92,7 @@ def run_program(name: str, work: Callable[[], None]) -> None:
 
 
 def _fail(name: str, message: str) -> None:
-    print(f"{name}: {message}", file=sys.stderr)
+    print(f"{name}: {printable(message)}", file=sys.stderr)
     sys.exit(2)
 
 
