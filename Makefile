@@ -62,8 +62,10 @@ results: $(INSTALLED)  ## write the pages that are made from recorded files agai
 	$(BIN)/python -m pages.reliability
 	$(BIN)/python -m pages.references
 
-reliability: $(INSTALLED)  ## read 10,000 broken inputs of each kind, kill commands, and write the page on it (an hour)
-	$(BIN)/python -m benchmarks.reliability --output benchmarks/recorded/reliability.json
+# The record is continued: rows that are whole stay as they are, unless the option --again is given. The 20 runs of the
+# notebooks' tests take hours: python -m benchmarks.reliability --stage notebooks
+reliability: $(INSTALLED)  ## hostile inputs, kills, full disks and lost processes, and the page on them (two hours)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reliability
 	$(BIN)/python -m pages.reliability
 
 diagrams: $(INSTALLED)  ## draw the diagrams of the book again

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from book.live import FIGURES
-from tests.site.pages import CHAPTERS, LAPTOP, PHONE, Visit, browser_only, playwright
+from tests.site.pages import CHAPTERS, CHROMIUM, LAPTOP, PHONE, Visit, browser_only, playwright
 from vaelib import runs
 
 AXE_SCRIPT = pytest.importorskip("axe_playwright_python.base", reason="brings axe-core").AXE_SCRIPT
@@ -289,6 +289,45 @@ def test_an_own_picture_stays_in_the_page(explorer: playwright.Page, tmp_path: P
         url for url in requests if not (WEIGHTS in url and url.endswith(".js")) and not url.startswith("blob:")
     ] == []
     explorer.get_by_role("tab", name="Draw").click()
+
+
+@pytest.fixture
+def camera(
+    browser: playwright.Browser, addresses: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[tuple[Visit, list[str]]]:
+    """The explorer in a browser with a camera that it may use, and the requests of the page."""
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with_camera = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    visit = Visit(with_camera, addresses[request.param], LAPTOP)
+    requests: list[str] = []
+    visit.page.on("request", lambda request: requests.append(request.url))
+    visit.page.on("websocket", lambda socket: requests.append(socket.url))
+    yield visit, requests
+    visit.close()
+    with_camera.close()
+
+
+@pytest.mark.parametrize("camera", ["file", "http"], indirect=True)
+def test_a_picture_of_the_camera_stays_in_the_page(camera: tuple[Visit, list[str]]) -> None:
+    visit, requests = camera
+    opened = visit.open("book/explore.html")
+    opened.wait_for_selector(AWAKE, timeout=SLOWEST)
+    choose_drawn_faces(opened)
+    opened.get_by_role("tab", name="Your picture").click()
+    requests.clear()
+    opened.get_by_role("button", name="Use the camera").click()
+    opened.get_by_text("Look into the camera and take the picture.").wait_for()
+    opened.get_by_role("button", name="Take the picture").click()
+    colours = opened.evaluate(
+        "new Set(document.querySelector('.live-cut canvas').getContext('2d').getImageData(0, 0, 32, 32).data).size"
+    )
+    assert colours > 2  # the camera's picture, and not an empty canvas
+    picture_after(opened, opened.get_by_role("button", name="Encode it").click)
+    opened.get_by_text("Encoded into").wait_for()
+    assert not opened.evaluate("document.querySelector('video').srcObject.active")  # the camera is off again
+    assert [
+        url for url in requests if not (WEIGHTS in url and url.endswith(".js")) and not url.startswith("blob:")
+    ] == []
 
 
 @in_the_explorer_from_a_disk
