@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -57,11 +58,11 @@ class Forked:
             sys.stderr.flush()
             os._exit(status)
 
-    def wait(self, seconds: float = 600) -> int | None:
+    def wait(self, seconds: float = math.inf) -> int | None:
         """The exit status, negative for a signal; None if the process still runs after these seconds."""
         until = time.monotonic() + seconds
         while self.status is None:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG if math.isfinite(seconds) else 0)
             if pid:
                 self.status, self.usage = os.waitstatus_to_exitcode(status), usage
             elif time.monotonic() > until:
@@ -85,7 +86,7 @@ def forked(work: Callable[[], object]) -> None:
     """Do some work in a process of its own. Raises `UserError` if it fails."""
     process = Forked(work)
     try:
-        if process.wait(float("inf")):
+        if process.wait():
             raise UserError("A stage has failed: read what it has printed.")
     finally:
         process.kill()
