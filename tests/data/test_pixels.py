@@ -10,6 +10,7 @@ from PIL import Image, TiffImagePlugin
 
 from tests.data.images import encoded, load, pattern, refusal
 from vaelib.data import decode
+from vaelib.data import pixels as of_images
 
 GREY = pattern()[..., 0]
 TURNED = {1: 0, 3: 2, 6: 3, 8: 1}  # EXIF's orientation, and the quarter turns to the left that it asks for
@@ -188,3 +189,17 @@ def test_a_tiff_with_a_broken_tag():
     buffer = io.BytesIO()
     Image.fromarray(pattern()).save(buffer, "TIFF", tiffinfo=tags)
     assert np.array_equal(decode.decode(buffer.getvalue(), 32), as_shown(pattern()))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
+def test_transparent_pixels_are_laid_over_white_in_strips_as_at_once(monkeypatch, mode):
+    values = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
+    image = Image.fromarray(values)
+    if mode in ("P", "RGB"):
+        image = image.convert("RGB").convert(mode)
+        image.info["transparency"] = 3 if mode == "P" else image.getpixel((2, 2))
+    image = image.convert(mode) if mode == "LA" else image
+    at_once = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    for rows in (1, 5, 23, 100):
+        monkeypatch.setattr(of_images, "STRIP", rows)
+        assert np.array_equal(np.asarray(of_images.as_rgb(image)), np.asarray(at_once))

@@ -17,6 +17,7 @@ from .damage import Cause, Refused
 WHITE = 255
 DARK = WHITE // 2  # if no pixel of images of more than 8 bits is brighter, the first of their bits are unused
 DIM = Cause("dark, using few of their 16 bits", "scale their pixels to the whole range, or save them with 8 bits")
+STRIP = 512  # rows of pixels that are laid over white at once
 BITS_PER_SAMPLE = 258  # the number of a TIFF's tag
 
 
@@ -31,10 +32,17 @@ def as_rgb(image: Image.Image) -> Image.Image:
         image = _scaled(np.asarray(image), 1, "floating-point numbers")
     elif image.mode.startswith("I"):
         image = _scaled(np.asarray(image), 2 ** _bits(image) - 1, "whole numbers")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+    return _over_white(image) if image.has_transparency_data else image.convert("RGB")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """A transparent image laid over white, strip by strip: all at once, a large one would take two gigabytes."""
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return whole
 
 
 def _bits(image: Image.Image) -> int:
@@ -54,7 +62,8 @@ def _scaled(pixels: np.ndarray, white: int, kind: str) -> Image.Image:
             )
         )
     scaled = np.multiply(pixels, WHITE / white, dtype=np.float32)  # half the memory of numpy's own choice
-    return Image.fromarray((scaled + np.float32(0.5)).astype(np.uint8))
+    scaled += np.float32(0.5)
+    return Image.fromarray(scaled.astype(np.uint8))
 
 
 def require_bright(brightest: Sequence[int], place: str) -> None:
