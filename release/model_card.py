@@ -19,6 +19,7 @@ from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write
 
 CARD = "README.md"
+OWN = "own"  # images that are none of the library's datasets
 
 TEXT = """# {name}
 
@@ -87,6 +88,7 @@ DATA = {
     "{valid} others.",
     "faces": "{train} faces of {size} pixels that vaelib draws itself; validated on {valid} others.",
     "objects": "{train} objects of ten classes that vaelib draws itself; validated on {valid} others.",
+    OWN: "{train} images of {size} pixels from a folder of its maker; validated on {valid} others.",
 }
 ETHICS = {
     "celeba": "The images show celebrities, who were never asked; a code decodes to a likeness of one of them, blurred "
@@ -97,12 +99,14 @@ ETHICS = {
     "cifar10": "Its samples are small and vague pictures, of no use outside of a lesson.",
     "faces": "No person was ever depicted: the faces are drawn from random numbers.",
     "objects": "Its samples are toys, of no use outside of a lesson.",
+    OWN: "What it is fit for depends on its images, and so do its faults.",
 }
 LICENCE = {
     "celeba": "Non-commercial research only, as CelebA's terms ask.",
     "cifar10": "MIT, as the code.",
     "faces": "MIT, as the code.",
     "objects": "MIT, as the code.",
+    OWN: "The one that the images' owner gives.",
 }
 # The licence in the form of the hub, and the name of the dataset if it is known outside of vaelib.
 CELEBA_TERMS = {
@@ -115,6 +119,7 @@ HEAD = {
     "cifar10": {"license": "mit", "datasets": ["cifar10"]},
     "faces": {"license": "mit"},
     "objects": {"license": "mit"},
+    OWN: {"license": "unknown"},
 }
 MEASURED = ("psnr", "bits_per_dim", "frechet", "precision_recall")  # the head names those that are in metrics.json
 
@@ -145,7 +150,8 @@ def write_card(run: Run, text: str) -> None:
 def card(run: Run) -> str:
     """The model card of a shipped run, from its settings, its metrics and the files in its folder."""
     experiment, training = run.experiment, run.metrics["training"]
-    dataset, prior, has_sharpened = experiment.dataset, best_prior(run), run.has(SHARPENED)
+    dataset = experiment.dataset if experiment.dataset in DATA else OWN
+    prior, has_sharpened = best_prior(run), run.has(SHARPENED)
     counts = {part: f"{training[f'{part}_images']:,}" for part in ("train", "valid")}
     text = TEXT.format(
         name=run.name,
