@@ -132,14 +132,14 @@ def _require_whole(folder: Path, index: dict) -> None:
         raise TypeError("a name is no text")
     if not isinstance(index["synthetic"], bool):
         raise TypeError("it does not say whether the images were rendered")
-    rows = list(dict.fromkeys(edge for split in SPLITS for edge in index["splits"][split]))
-    if rows != sorted(rows) or rows[0] != 0 or not all(type(row) is int for row in rows):
+    starts, stops = zip(*((start, stop) for start, stop in map(index["splits"].get, SPLITS)), strict=True)
+    if starts != (0, *stops[:-1]) or list(stops) != sorted(stops) or not all(type(row) is int for row in stops):
         raise ValueError("the splits do not follow each other")
     for name in sizes:
         array = np.load(folder / name, mmap_mode="r")
         side = array.shape[-1]
         kind, shape = (np.uint8, (3, side, side)) if name == "images.npy" else (KINDS[name], (len(names[name]),))
-        if array.dtype != kind or array.shape != (rows[-1], *shape) or not array.flags.c_contiguous:
+        if array.dtype != kind or array.shape != (stops[-1], *shape) or not array.flags.c_contiguous:
             raise ValueError(f"{name} is not what the index says")
 
 
