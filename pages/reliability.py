@@ -24,7 +24,8 @@ HEAD = """% Written by pages/reliability.py from the recorded file. Do not edit:
 This page counts what becomes of hostile inputs, of commands that are killed, of full disks, and of training runs that
 lose a process. Below each table stand its date, seed, command and machine. Each trial has a seed of its own, so each
 can be repeated. Other work shared the machine, so times are those of the processor where they are not called otherwise.
-The last section tells what failed on the way, and what was changed."""
+The last section tells what failed on the way, and what was changed. A row that had found a fault was run again in full
+after the repair. Rows that had found none were not repeated after later repairs."""
 
 FUZZING = """## Changed inputs
 
@@ -42,15 +43,17 @@ BOMBS = """## Archives that are made to do harm
 
 Each was given to `vaelib prepare`. An archive is never unpacked, except that a compressed tar becomes a temporary file
 without a name. Nothing may grow by more than a factor of 100, no list of members may have more than a million files,
-and large pictures are decoded one at a time."""
+and large pictures are decoded one at a time. *Finished* means that the archive was prepared, without the picture that
+is too large where it holds one."""
 
-PICKLES = """## Files that run code
+PICKLES = """## Files that run code, and pictures of your own
 
 A pickle can run any code when it is loaded. Checkpoints, statistics and codes are safetensors, which cannot. A test
 reads all Python code of the project and finds no call that would load a pickle. Another puts pickles in place of each
 file of a run and of a prepared cache, and sees that none is opened (`tests/test_pickles.py`). There is one exception:
 the official files of CIFAR-10 are pickles. torchvision compares their checksums with the published ones first, and a
-file that differs is never opened (`tests/data/test_cifar10.py`).
+file that differs is never opened (`tests/data/test_cifar10.py`). The weights of the optional second network, from the
+package index, are read by `torch.load` with `weights_only`, which runs no code.
 
 A picture of your own in the explorer, from a file or from the camera, stays in the browser. A test chooses a picture,
 takes another with the camera, encodes both, logs every request of the page, and blocks those to other places. The page
@@ -58,26 +61,32 @@ requests nothing but the scripts of its weights (`tests/site/test_live.py`)."""
 
 KILLS = """## Commands that are killed
 
-A command was killed by SIGKILL at a random moment and then given again, the training with `--resume`. `vaelib prepare`
-read 240 drawn faces. `vaelib train` trained a small VAE on them for three epochs, and `vaelib evaluate` measured it.
+A command was killed by SIGKILL at a random moment and then given again, the training with `--resume`. Each was forked
+from a process that had imported everything, so that the kill meets its work and not its start. `vaelib prepare` read
+240 drawn faces. `vaelib train` trained a small VAE on them for three epochs, and `vaelib evaluate` measured it.
 After the kill every file under its own name has to be whole. At the end every file has to be that of an undisturbed
 command, bit for bit: arrays, weights, the state to resume from, statistics, codes, pictures, settings, history and
-metrics. Only times are left out of this comparison."""
+metrics. Only times are left out of this comparison. In a few trials the command ended before it was killed. They are
+not counted as kills."""
+
+BEGUN = """`vaelib prepare` had a file on the disk in {begun} of its trials; before that it decodes."""
 
 DISKS = """## Full disks
 
 The command wrote over older files on a disk of its own. In half of the trials the disk was filled at a random moment.
 In the others it had too little room for some of the new files. The command has to end with one sentence, and every old
-file has to be there, whole, as it was or as the finished command leaves it. A command that finds enough room finishes
-as usual."""
+file has to be there, whole, as it was or as the finished command leaves it. Only statistics and codes may be missing
+when the weights that they described have been replaced: training with `--resume` makes new ones. A command that finds
+enough room finishes as usual."""
 
 PROCESSES = """## Several processes
 
 A VAE without batch normalisation was trained by several processes on CPUs and by one, on five seeds. All losses of all
 epochs may differ by 0.001 % at most, because numbers are added in another order."""
 
-LOST = """Then one of the processes was killed at a random moment of training. The others have to end with a sentence.
-Times are those of the clock."""
+LOST = """Then one of the processes was killed at a random moment of training, without a launcher that would end the
+others. They have to end with a sentence. Times are those of the clock. A process that never starts is waited for by
+PyTorch's default, half an hour."""
 
 NOTEBOOKS = """## The tests of the notebooks
 
@@ -93,16 +102,18 @@ TOLD = """## What failed on the way
 Everything in this list was found by these trials, or by writing them. Each was repaired for all cases of its kind, and
 has a test.
 
-- **A full disk cost statistics and codes.** `vaelib train --resume` removed those of the old weights before the new
+- **A full disk cost statistics and codes.** Training with `--resume` removed those of the old weights before the new
   weights were on the disk. They are now removed afterwards.
-- **A damaged prepared cache gave a traceback** in 59 of the first 300 trials, when the header of an array was damaged.
-  The headers are now compared with the index, and such a cache is prepared again.
+- **A damaged prepared cache gave a traceback** in 59 of the first 300 trials, when the header of an array was damaged,
+  and once in 10,000 later ones, when half a split was missing from the index. Headers and index are now compared in
+  full, and such a cache is prepared again.
 - **A file's name could break a message into lines.** One of 3,372 zips had a name with a line break in it. Control
   characters are now shown as escapes, which also keeps a name from moving the cursor.
 - **A setting could ask for more memory than there is.** `--set latent_dim=1000000000` gave a traceback. A model of more
   than 268 million weights is now refused before it is built.
 - **Four threads decoded four large pictures at once**, and took 5.7 GB for an archive of 0.1 MB. Of pictures with more
-  than 25 million pixels only one is now in memory at a time.
+  than 25 million pixels only one is now in memory at a time. A single one with transparency still took 2.6 GB, so white
+  is now laid under it strip by strip.
 - **Archives could keep their reader busy.** A zip of 57 MB with a million names took 1.5 GB, and more names took more.
   A tar could announce a name of gigabytes, go backwards for ever, or hold a number of 60,000 digits that Python's
   `tarfile` read for ten seconds. All are now refused.
@@ -146,15 +157,17 @@ def bombs(rows: Mapping[str, Row]) -> list[str]:
     header = ("archive", "size, MB", "seconds", "memory, MB", "written, MB", "ending")
     keys = ("size, MB", "slowest, s of the processor", "most memory, MB", "most written, MB", "ending")
     caption = "Archives that would fill the disk or the memory, or keep their reader busy."
-    said = [f"- {name}: *{row['said']}*" for name, row in rows.items()]
+    said = [f"- {name}: *{row['said'].removeprefix('vaelib: ')}*" for name, row in rows.items()]
     return [BOMBS, _table("bombs", caption, header, keys, rows), "What each ended with:", "\n".join(said)]
 
 
 def kills(rows: Mapping[str, Row]) -> list[str]:
     """What became of killed commands."""
-    header = ("command", "kills", "half-written", "lost", "different", "temporary files left")
-    keys = ("killed", "half-written", "lost", "different afterwards", "temporary files left")
-    return [KILLS, _table("kills", "Commands killed at random moments, and given again.", header, keys, _verbs(rows))]
+    header = ("command", "trials", "killed", "half-written", "lost", "different", "temporary files left")
+    keys = ("runs", "killed", "half-written", "lost", "different afterwards", "temporary files left")
+    begun = BEGUN.format(begun=rows["prepare"]["files on the disk"]) if "prepare" in rows else ""
+    about = f"{KILLS} {begun}".strip()
+    return [about, _table("kills", "Commands killed at random moments, and given again.", header, keys, _verbs(rows))]
 
 
 def disks(rows: Mapping[str, Row]) -> list[str]:
@@ -171,7 +184,7 @@ def processes(rows: Mapping[str, Row]) -> list[str]:
     blocks = []
     if equal:
         shown = {
-            name: {**row, "difference": f"{100 * row['largest relative difference']:.6f} %"}
+            name: {**row, "difference": f"{100 * row['largest relative difference']:.5f} %"}
             for name, row in equal.items()
         }
         header = ("processes", "seeds", "largest difference", "outside the tolerance")
@@ -219,13 +232,15 @@ def _cell(value: object) -> str:
 def _made(rows: Mapping[str, Row]) -> str:
     """When, by which command and where the rows of a table were made."""
     groups: dict[str, list[str]] = {}
-    for row in rows.values():
+    for name, row in rows.items():
         command, _, rest = row["command"].partition(" --only ")
         trials = rest.rpartition(" ")[2]
         versions = ", ".join(f"{package} {number}" for package, number in row["versions"].items())
-        how = f"seed {row['seed']}, `{command} --trials {trials}`, on {row['machine']}, with {versions}"
-        groups.setdefault(how, []).append(row["date"])
-    return "\n".join(f"Made on {' and '.join(sorted(set(dates)))}, {how}." for how, dates in groups.items())
+        how = f"{row['date']}, seed {row['seed']}, `{command} --trials {trials}`, on {row['machine']}, with {versions}"
+        groups.setdefault(how, []).append(name)
+    if len(groups) == 1:
+        return f"Made on {next(iter(groups))}."
+    return "\n".join(f"- {', '.join(names)}: made on {how}." for how, names in groups.items())
 
 
 if __name__ == "__main__":

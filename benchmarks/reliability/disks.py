@@ -23,6 +23,8 @@ from .records import SEED, Outcome, Trial
 NEW_NAMESPACES = 0x10000000 | 0x00020000  # of users and of mounts
 PRIVATE = 0x40000 | 0x4000  # a mount whose changes nobody else sees, with all below it
 PIECE = 4096  # bytes; a page of a tmpfs
+WEIGHTS = "run/model.safetensors"
+FITTED = ("run/statistics.safetensors", "run/codes.safetensors")  # removed when new weights replace those they describe
 ROOMY = 256 * 2**20  # bytes of a disk that is filled later
 
 
@@ -58,7 +60,9 @@ def disks(verb: str) -> Callable[[Path], Trial]:
             process.output = place / "log"
             found = contents(after)
             half = sum(content == HALF for content in found.values())
-            lost = sorted(path for path, content in before.items() if found.get(path) not in (content, whole.get(path)))
+            gone = FITTED if found.get(WEIGHTS) == whole.get(WEIGHTS) != before.get(WEIGHTS) else ()
+            kept = {path: content for path, content in before.items() if path in found or path not in gone}
+            lost = sorted(path for path, content in kept.items() if found.get(path) not in (content, whole.get(path)))
             how = ending(process)
             wrong = int(how == "finished" and found != whole)
             example = [process.printed()[-300:]] if how == "tracebacks" else []
