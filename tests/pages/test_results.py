@@ -136,14 +136,23 @@ def test_a_value_with_its_error_has_the_digits_that_the_error_allows():
 # The sample of CelebA
 
 
-def test_the_sample_lists_as_many_images_as_the_runs_saw(sources: Sources):
-    header, *rows = (results.RECORDED / "celeba-sample.csv").read_text().splitlines()
-    images, splits = zip(*(row.split(",") for row in rows), strict=True)
-    assert header == "image,split" and all(re.fullmatch(r"\d{6}", image) for image in images)
-    assert len(rows) == len(set(images)) == 24_000
+def listed(name: str) -> list[tuple[str, str]]:
+    """The images of a list, each with its split."""
+    header, *rows = (results.RECORDED / name).read_text().splitlines()
+    assert header == "image,split"
+    return [tuple(row.split(",")) for row in rows]
+
+
+def test_the_samples_list_as_many_images_as_the_runs_saw(sources: Sources):
+    sample, more = listed("celeba-sample.csv"), listed("celeba-sample-more.csv")
+    images = [image for image, _ in sample + more]
+    assert all(re.fullmatch(r"\d{6}", image) for image in images) and len(images) == len(set(images))
+    splits = [split for _, split in sample]
     assert (splits.count("train"), splits.count("valid")) == (22_000, 2_000)
+    assert {split for _, split in more} == {"train"}
     for run in sources.of("celeba"):
-        assert (run.training["train_images"], run.evaluation["images"]) == (22_000, 2_000)
+        train_images = 22_000 + (len(more) if run.name == "celeba128" else 0)
+        assert (run.training["train_images"], run.evaluation["images"]) == (train_images, 2_000)
 
 
 # Claims
