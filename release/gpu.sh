@@ -24,6 +24,7 @@ elif [[ $# -gt 0 ]]; then
   exit 2
 fi
 : "${OUT:?must name the folder for the results}"
+[[ ${1-} == --tiny ]] || : "${VAELIB_DATA:?must name the folder with the data}"
 : "${RUNS=celeba64 celeba64-ae celeba64-common-recipe celeba64-beta-0.1}"
 : "${RECORDS=celeba64-beta-0.01 celeba64+ema=0.999}"
 : "${DATASETS=celeba}" "${SETTINGS=}" "${EPOCHS:=80}" "${TRAINING_LIMIT:=330}" "${DETAIL_STEPS:=9000}"
@@ -64,7 +65,7 @@ keep_records() {
 }
 
 of_datasets() {
-  local name failed=0
+  local name experiment failed=0
   for name in $DATASETS; do
     case $name in celeba) experiment=celeba64 ;; faces) experiment=faces32 ;; *) experiment=$name ;; esac
     "$PYTHON" -m vaelib prepare "$name" && throughput "$experiment" "$name" || failed=1

@@ -77,11 +77,14 @@ def test_a_stage_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
-    [(["--fast"], {"OUT": "out"}, "--fast"), ([], {}, "OUT"), ([], {"OUT": "/dev/null/x"}, "/dev/null")],
+    [
+        (["--fast"], {"OUT": "out"}, "--fast"),
+        ([], {}, "OUT"),
+        ([], {"OUT": "/dev/null/x", "VAELIB_DATA": ""}, "VAELIB_DATA"),
+        ([], {"OUT": "/dev/null/x", "VAELIB_DATA": "data"}, "/dev/null"),
+    ],
 )
-def test_a_mistake_is_told_before_work_begins(
-    arguments: list[str], environment: dict[str, str], said: str, tmp_path: Path
-) -> None:
+def test_a_mistake_is_told_before_work_begins(arguments: list[str], environment: dict[str, str], said: str) -> None:
     finished = job(*arguments, **environment)
     assert finished.returncode != 0
     assert said in finished.stderr
