@@ -3,10 +3,10 @@
 A decoder trained by squared error generates the mean of all the images that its code could stand for, and a mean is
 blurred. `Detail` draws one of these images instead. It is a rectified flow (Liu, Gong & Liu 2023) from the decoded
 image, plus a little noise, to the photograph: a network learns by least squares the velocity on the straight line from
-one to the other. The line starts at the mean, not at pure noise, so the way is short and few steps of a solver follow
-it. This is posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12) with one difference: the network
-sees the decoded image, too. So it learns draws from the photographs that fit one decoded image, which cost twice the
-squared error of their mean, and not the map to photographs that costs least.
+one to the other. The line starts at the mean, not at pure noise, so the network learns only what the mean lacks. This
+is posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12) with one difference: the network sees the
+decoded image, too. So it learns draws from the photographs that fit one decoded image, which cost twice the squared
+error of their mean, and not the map to photographs that costs least.
 
 The model is not touched: its encoder, codes and directions stay as they are.
 """
@@ -204,7 +204,7 @@ class Detail:
         )
 
     def _moved(self, x_hat: Tensor, noise: Tensor, solver_steps: int) -> Tensor:
-        """Euler's method from t = 0 to 1. The way is nearly straight, so better methods gain little."""
+        """Euler's method from t = 0 to 1. The way bends, so more steps come nearer to a draw (chapter 12)."""
         x = x_hat + self.sigma * noise
         for step in range(solver_steps):
             t = torch.full((len(x),), step / solver_steps, device=x.device)

@@ -1,7 +1,7 @@
 """After training, restore the contrast that decoded images have lost: one gain for each spatial frequency.
 
 A decoder trained by squared error generates the mean of all the images that its code could stand for. Where these
-images differ, in hair and at edges, their mean is smooth: it lacks a part of their power, mostly at high frequencies.
+images differ, in hair and at edges, their mean is smooth: it lacks a part of their power, and at high frequencies most.
 `Sharpener` corrects pixels as ex-post density estimation corrects codes (`vaelib.priors`): it is fitted after training
 and multiplies every frequency so that decoded images have the power of real ones. If the decoder generates conditional
 means, its squared error at most doubles. If the cosine coefficients are Gaussian with mean zero, independent, and of
