@@ -21,6 +21,7 @@ FIGURES = {
     "05-latent-space": [("fig-5-12", "map", "Move a face through the codes")],
     "08-interpolation-and-attributes": [("fig-8-8", "edits", "Edit a face yourself")],
     "11-second-stage-and-blur": [("fig-11-6", "priors", "Switch the prior yourself")],
+    "12-faces-like-photographs": [("fig-12-4", "draw", "Choose the noise yourself")],
 }
 
 HTML = """<div data-live="{kind}" role="group" aria-label="Live figure: {label}">

@@ -13,10 +13,10 @@ from pages.sharpening import NETWORKS, best_samples, set_label
 from vaelib.runs import evaluation
 
 
-def section(runs: Sequence[RunRecord], by_setting: dict | None, pictures: Path) -> list[str]:
+def section(runs: Sequence[RunRecord], by_setting: dict | None, by_eye: dict | None, pictures: Path) -> list[str]:
     """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them.
 
-    `by_setting` is the record of benchmarks/detail.py, if there is one.
+    `by_setting` is the record of benchmarks/detail.py, and `by_eye` what people said of samples, if there are such.
     """
     measured = [run for run in runs if run.compared and run.detailed]
     if not measured:
@@ -32,6 +32,7 @@ def section(runs: Sequence[RunRecord], by_setting: dict | None, pictures: Path) 
         " ".join(finding(run) for run in measured),
         detail_table(measured),
         *(settings(by_setting) if by_setting else []),
+        *(verdicts(by_eye) if by_eye else []),
     ]
 
 
@@ -39,7 +40,8 @@ def cost(run: RunRecord) -> str:
     """What the fit of the pixel flow was given, and how long it took."""
     fit = run.run.metrics["detail"]
     return (
-        f"That of `{run.name}` was fitted to {fit['images']:,} images in {fit['steps']:,} steps, "
+        f"That of `{run.name}` was fitted to {fit['images']:,} images in {fit['steps']:,} steps"
+        f"{f', starting from that of `{start}`' if (start := fit.get('start')) else ''}, "
         f"{number(fit['seconds'] / 60)} minutes on {fit['hardware']}."
     )
 
@@ -133,6 +135,24 @@ def settings(record: dict) -> list[str]:
         "more regular, and the set of samples less varied: recall falls, and the distances grow "
         "({numref}`tab-results-detail-settings`).",
         table("tab-results-detail-settings", caption, header, rows, words=1),
+    ]
+
+
+def verdicts(record: dict) -> list[str]:
+    """What readers said of single samples, who did not know which model or finish they saw."""
+    rows = [
+        [f"`{of['run']}`", of["finish"], *(", ".join(map(str, of[verdict])) for verdict in record["verdicts"])]
+        for of in record["sets"]
+    ]
+    caption = (
+        f"{record['images']} samples of each kind, none selected (seed {record['seed']}), as two readers judged them: "
+        "how many faces each of them called plausible, blurred and broken. They saw all pictures mixed and at one "
+        "size, without a name. Repeat it: `python -m benchmarks.by_eye sheets FOLDER`."
+    )
+    return [
+        "A distance compares sets, and says nothing of a single face. Two readers looked at each sample and were "
+        f"asked: *{record['question']}* ({{numref}}`tab-results-by-eye`).",
+        table("tab-results-by-eye", caption, ["model", "finish", *record["verdicts"]], rows, words=2),
     ]
 
 

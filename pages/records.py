@@ -35,6 +35,7 @@ RUNS = ("runs",)
 NETWORKS = ("networks", "protocol", "hardware", "versions", "seconds", "seed")
 OF_A_NETWORK = ("about", "distances", "errors")
 OF_DETAIL = ("run", "prior", "features", "sets", "protocol")
+BY_EYE = ("question", "verdicts", "seed", "images", "sets")
 ADVICE = "restore the file from git, or make it again"
 
 
@@ -49,6 +50,7 @@ class Sources:
     pythae: dict | None
     sharpening: dict | None
     detail: dict | None
+    by_eye: dict | None
 
     def of(self, dataset: str) -> list[RunRecord]:
         """The runs on a dataset."""
@@ -69,6 +71,7 @@ class Sources:
             "The quality of pythae's VAE is not recorded.": self.pythae,
             "No other network than those of `vaelib evaluate` is recorded.": self.sharpening,
             "Detail is not recorded by solver steps and temperature.": self.detail,
+            "No count of broken faces is recorded.": self.by_eye,
         }
         return [
             *(
@@ -116,6 +119,7 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         pythae=read_pythae(recorded / "pythae-quality.json"),
         sharpening=read_sharpening(recorded / "sharpening.json"),
         detail=read_optional(recorded / "detail.json", OF_DETAIL),
+        by_eye=read_optional(recorded / "by-eye.json", BY_EYE),
     )
 
 

@@ -13,6 +13,7 @@ records are:
         pythae-quality.json  by benchmarks/pythae_quality.py
         sharpening.json      by benchmarks/sharpening.py
         detail.json          by benchmarks/detail.py
+        by-eye.json          what two readers said of samples, by benchmarks/by_eye.py
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *detail.section(celeba, sources.detail, pictures),
+        *detail.section(celeba, sources.detail, sources.by_eye, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),

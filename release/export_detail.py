@@ -35,6 +35,7 @@ def layers_of(run: Run) -> dict[str, Any]:
         "right": [block(one) for one in network.right],
         "norm": scale_and_shift(norm),
         "outlet": layer_of(outlet),
+        "straight": layer_of(network.straight),
     }
 
 

@@ -201,8 +201,9 @@ def detail(run: Run) -> str:
         return ""
     cost = run.metrics["detail"]
     note = f" {cost['note']}" if "note" in cost else ""
+    start = f", starting from that of `{cost['start']}`" if cost.get("start") else ""
     return (
-        f" The pixel flow (`{runs.DETAIL}`) was fitted to {cost['images']:,} images in {cost['steps']:,} steps, "
+        f" The pixel flow (`{runs.DETAIL}`) was fitted to {cost['images']:,} images in {cost['steps']:,} steps{start}, "
         f"{cost['seconds'] / 60:.0f} minutes on {cost['hardware']}.{note}"
     )
 

@@ -171,6 +171,8 @@ def test_a_trained_run_is_refined(vaelib, trained, tmp_path, data_root, monkeypa
             130,
             f"\nvaelib: stopped; go on by `vaelib refine {run} --steps 1`.\n",
         )
+        words = ("refine", run, "--steps", 1, "--start", "celeba64")
+        assert vaelib(*words)[1].endswith(f"`vaelib refine {run} --steps 1 --start celeba64`.\n")
     assert vaelib("refine", run, "--steps", 1)[0] == 0
     assert vaelib("generate", run, "-n", 2, "-o", "detail.png")[0] == 0
     assert vaelib("generate", run, "-n", 2, "--finish", "plain", "-o", "plain.png")[0] == 0

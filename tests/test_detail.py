@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vaelib import detail
 from vaelib.data import Dataset, loader
@@ -71,6 +72,40 @@ def test_large_images_are_taken_in_blocks(image_size, patch):
     assert patch_of(image_size) == patch
     x = torch.rand(1, 3, image_size, image_size)
     assert UNet((8, 16, 24), patch)(x, x, torch.zeros(1)).shape == x.shape
+
+
+def test_what_x_differs_from_the_decoded_image_has_a_straight_path():
+    network, (x, x_hat) = UNet((8, 16)), torch.rand(2, 2, 3, 32, 32, generator=noise())
+    network.straight.bias.data.fill_(-2)  # nothing else is learned yet
+    torch.testing.assert_close(network(x, x_hat, torch.zeros(2)), -2 * (x - x_hat))
+
+
+def test_a_network_starts_from_that_of_smaller_images(fitted):
+    network = UNet((16, 16), patch=2)
+    network.start_from(fitted.network)
+    coarse, coarse_hat = torch.rand(2, 3, 3, 32, 32, generator=noise())
+    x, x_hat = (functional.interpolate(part, scale_factor=2) for part in (coarse, coarse_hat))
+    t = torch.tensor([0.0, 0.3, 0.9])
+    wanted = functional.interpolate(fitted.network(coarse, coarse_hat, t), scale_factor=2)
+    torch.testing.assert_close(network(x, x_hat, t), wanted)
+
+
+def test_only_networks_of_the_same_features_can_be_started_from(fitted):
+    with pytest.raises(UserError, match="has other layers"):
+        UNet((16, 24)).start_from(fitted.network)
+    with pytest.raises(UserError, match="has other layers"):
+        fitted.network.start_from(UNet((16, 16), patch=2))
+
+
+def test_a_flow_that_starts_from_another_one_begins_as_it():
+    first = Detail(40, channels=(16, 16)).fit(small(Grey), coins())
+    seen = {}
+
+    def keep(state):
+        seen.update({key: value.clone() for key, value in state.network.state_dict().items()})
+
+    Detail(1, channels=(16, 16)).fit(small(Grey), coins(), start=first, resume=keep)
+    assert all(torch.equal(seen[key], value) for key, value in first.network.state_dict().items())
 
 
 def test_the_loss_of_the_true_velocity_is_zero():

@@ -146,7 +146,8 @@ def _way_on(experiment: str, run: Run, out: Path | None) -> str:
 @app.command()
 def refine(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a trained run.")],
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of 32 images each.")] = 10_000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of 32 images, or 16 of 128 pixels.")] = 10_000,
+    start: Annotated[str | None, typer.Option(metavar="RUN", help="Begin with the pixel flow of this run.")] = None,
     root: Root = None,
 ) -> None:
     """Add a pixel flow to a trained run, which gives its images detail. Give the command again if it was stopped."""
@@ -157,9 +158,10 @@ def refine(
         raise UserError(f"{run} is not the folder of a run: `vaelib train NAME` makes one, and refine adds to it.")
     refined = runs.load(run)
     try:
-        refine.refine(refined, steps, root)
+        refine.refine(refined, steps, root, start=runs.load(start) if start else None)
     except KeyboardInterrupt:
-        print(f"\nvaelib: stopped; go on by `vaelib refine {run} --steps {steps}`.", file=sys.stderr)
+        begun = f"--steps {steps}" + (f" --start {start}" if start else "")
+        print(f"\nvaelib: stopped; go on by `vaelib refine {run} {begun}`.", file=sys.stderr)
         sys.exit(130)
     print(f"{refined} has a pixel flow: draw from it by `vaelib generate {run}`.")
 

@@ -23,11 +23,11 @@ def run() -> RunRecord:
 
 def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, tmp_path: Path):
     plain = {key: value for key, value in run.evaluation.items() if key != "detail"}
-    assert detail.section([replace(run, evaluation=plain)], None, tmp_path) == []
+    assert detail.section([replace(run, evaluation=plain)], None, None, tmp_path) == []
 
 
 def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(run: RunRecord, tmp_path: Path):
-    text = "\n".join(detail.section([run], None, tmp_path))
+    text = "\n".join(detail.section([run], None, None, tmp_path))
     assert (tmp_path / "detail.webp").is_file()
     assert f"{run.run.metrics['detail']['steps']:,} steps" in text
     for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
@@ -47,7 +47,7 @@ def test_the_finding_is_the_ratio_of_the_distances(run: RunRecord):
 
 def test_the_table_of_settings_has_every_measured_set(run: RunRecord, tmp_path: Path):
     record = read_sources(results.SHIPPED, results.RECORDED).detail
-    text = "\n".join(detail.section([run], record, tmp_path))
+    text = "\n".join(detail.section([run], record, None, tmp_path))
     rows = [line for line in text.partition("tab-results-detail-settings\n")[2].splitlines() if "±" in line]
     assert len(rows) == len(record["sets"]) > 10
     for of, row in zip(record["sets"], rows, strict=True):
@@ -69,3 +69,13 @@ def test_the_text_on_temperature_is_what_the_record_says():
         assert all(colder["frechet"][name][0] > warmer["frechet"][name][0] for name in colder["frechet"])
     for fewer, more in pairwise(steps):
         assert fewer["frechet"]["attributes"][0] > more["frechet"]["attributes"][0]
+
+
+def test_the_table_by_eye_has_the_verdict_of_each_reader_on_every_kind():
+    record = read_sources(results.SHIPPED, results.RECORDED).by_eye
+    table = "\n".join(detail.verdicts(record)).partition("tab-results-by-eye\n")[2]
+    for of in record["sets"]:
+        counts = [of[verdict] for verdict in record["verdicts"]]
+        assert all(sum(reader) == record["images"] for reader in zip(*counts, strict=True))
+        cells = [f"`{of['run']}`", of["finish"], *(", ".join(map(str, both)) for both in counts)]
+        assert re.search(" *\\| *".join(map(re.escape, cells)), table)

@@ -76,12 +76,25 @@ def test_a_stopped_fit_continues_exactly(run, monkeypatch):
         patch.setattr(refine, "_write_state", stop_after_writing)
         refine.refine(run, 5, progress=False)
     assert run.has(DETAIL_RESUME)
-    with pytest.raises(UserError, match="belongs to a fit of 5 steps, and 7 are asked for"):
+    with pytest.raises(UserError, match="belongs to a fit of 5 steps, and 7 steps are asked for"):
         refine.refine(run, 7, progress=False)
     refine.refine(run, 5, progress=False)
     assert run.path(DETAIL).read_bytes() == unbroken.path(DETAIL).read_bytes()
     assert run.metrics["detail"]["losses"] == unbroken.metrics["detail"]["losses"]
     assert not run.has(DETAIL_RESUME)
+
+
+def test_a_fit_starts_from_the_pixel_flow_of_another_run(run):
+    other = Run(shutil.copytree(run.folder, run.folder.with_name("other")))
+    refine.refine(run, 2, progress=False, start=other)  # not left as it is: the finished fit started from new weights
+    assert run.path(DETAIL).read_bytes() != other.path(DETAIL).read_bytes()
+    assert run.metrics["detail"]["start"] == "other"
+    write_tensors(run.path(DETAIL_RESUME), {}, {"steps": 9, "start": "other", "step": 1, "losses": []})
+    with pytest.raises(UserError, match="of 9 steps that start from other, and 9 steps are asked for"):
+        refine.refine(run, 9, progress=False)
+    other.path(DETAIL).unlink()
+    with pytest.raises(UserError, match=r"detail\.safetensors"):
+        refine.refine(run, 9, progress=False, start=Run(other.folder))
 
 
 def test_a_state_of_another_network_is_refused(run):

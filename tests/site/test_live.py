@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -374,6 +375,18 @@ def test_a_figure_of_a_chapter_wakes_when_it_is_touched(visit: Visit, chapter: s
     if visit.address.startswith("file:"):
         opened.evaluate(ALONE)
         assert serious(opened) == []
+
+
+@pytest.mark.parametrize("visit", ["file"], indirect=True)
+def test_two_pixels_end_where_the_formula_leads(visit: Visit) -> None:
+    opened = visit.open("notebooks/12-faces-like-photographs.html")
+    figure = opened.locator("[data-live=draw]")
+    figure.get_by_role("button").click()
+    half_way = 0.3 / 2  # u after one step of two from 0.3, because the first velocity is -u
+    ends = {"1": "0", "2": f"+{math.tanh(0.5 * half_way / (0.5 * 0.5) ** 2):.2f}", "200": "+1.00"}  # by Eq. 12.3
+    for steps, end in ends.items():
+        figure.get_by_text(steps, exact=True).click()
+        figure.get_by_text(f"From u = +0.30 to {end} in {steps} step").wait_for()
 
 
 @pytest.mark.parametrize("visit", ["http"], indirect=True)

@@ -22,15 +22,19 @@ REMEDY = "stop other programs that use it, or set the environment variable ACCEL
 
 
 @devices.out_of_memory_as_user_error(REMEDY)
-def refine(run: Run, steps: int, root: str | Path | None = None, progress: bool = True) -> None:
+def refine(
+    run: Run, steps: int, root: str | Path | None = None, progress: bool = True, start: Run | None = None
+) -> None:
     """Fit a pixel flow to the training images of the run's dataset and write it to the run's folder.
 
-    Its settings and metrics then say in how many steps, and what it cost.
+    With `start` it begins with the pixel flow of that run. The settings and metrics then say in how many steps it was
+    fitted, where it started, and what it cost.
 
     A stopped fit continues where it stopped; a finished one of as many steps is left as it is. Raises `UserError` if a
     fit of another number of steps was begun and not finished.
     """
-    if run.has(DETAIL) and run.metrics.get("detail", {}).get("steps") == steps:
+    plan = {"steps": steps, "start": start.name if start else None}
+    if run.has(DETAIL) and {key: run.metrics.get("detail", {}).get(key) for key in plan} == plan:
         return
     experiment = run.experiment
     model = run.model.to(devices.accelerator().device).to(memory_format=torch.channels_last)
@@ -40,7 +44,7 @@ def refine(run: Run, steps: int, root: str | Path | None = None, progress: bool 
 
     def keep(state: Fitting) -> None:
         losses[:] = state.losses
-        _write_state(path, state, steps)
+        _write_state(path, state, plan)
         if progress and state.step % REPORT_EVERY == 0:
             print(f"detail {state.step}/{steps}  loss {losses[-1]:.4g}", flush=True)
 
@@ -48,7 +52,8 @@ def refine(run: Run, steps: int, root: str | Path | None = None, progress: bool 
         model,
         ds,
         flip=experiment.flip,
-        resume=lambda state: _resume(path, state, steps),
+        start=start.detail if start else None,
+        resume=lambda state: _resume(path, state, plan),
         after_steps=keep,
         progress=progress,
     )
@@ -56,28 +61,26 @@ def refine(run: Run, steps: int, root: str | Path | None = None, progress: bool 
     seconds = time.perf_counter() - started
     run.write_experiment(dataclasses.replace(experiment, detail_steps=steps))
     cost = {"seconds": seconds, "hardware": devices.hardware()}
-    run.write_metrics({"detail": {"steps": steps, "images": len(ds), "losses": losses} | cost})
+    run.write_metrics({"detail": plan | {"images": len(ds), "losses": losses} | cost})
     with disk_errors_as_user_error(path):
         path.unlink(missing_ok=True)
 
 
-def _write_state(path: Path, state: Fitting, steps: int) -> None:
+def _write_state(path: Path, state: Fitting, plan: dict) -> None:
     """Write the network, Adam's moments and the number of the step to one file, so that all belong together."""
     weights = {f"network.{key}": value for key, value in state.network.state_dict().items()}
-    write_tensors(
-        path, weights | adam_moments(state.optimizer), {"step": state.step, "steps": steps, "losses": state.losses}
-    )
+    write_tensors(path, weights | adam_moments(state.optimizer), plan | {"step": state.step, "losses": state.losses})
 
 
-def _resume(path: Path, state: Fitting, steps: int) -> None:
+def _resume(path: Path, state: Fitting, plan: dict) -> None:
     """Restore the state that `_write_state` wrote, in place, if there is one."""
     if not path.is_file():
         return
     tensors, about = read_tensors(path)
-    if about.get("steps") != steps:
+    if {key: about.get(key) for key in plan} != plan:
         raise UserError(
-            f"{path} belongs to a fit of {about.get('steps')} steps, and {steps} are asked for: give the old number to "
-            "go on with it, or remove the file to start again."
+            f"{path} belongs to a fit of {_named(about)}, and {_named(plan)} are asked for: give the old ones to go on "
+            "with it, or remove the file to start again."
         )
     try:
         state.network.load_state_dict(with_prefix(tensors, "network."))
@@ -85,3 +88,7 @@ def _resume(path: Path, state: Fitting, steps: int) -> None:
         state.step, state.losses = int(about["step"]), [float(loss) for loss in about["losses"]]
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's pixel flow: remove it to start again.") from error
+
+
+def _named(plan: dict) -> str:
+    return f"{plan.get('steps')} steps" + (f" that start from {plan['start']}" if plan.get("start") else "")

@@ -85,7 +85,7 @@ const pixelFlow = (() => {
   }
 
   // The U-Net: the velocity at the picture x and the time t. Its left side halves the map from level to level, its
-  // right side doubles it and adds the left side's map of the same size.
+  // right side doubles it and adds the left side's map of the same size. Beside it runs the straight path.
   function* velocity(network, x, picture, t) {
     const time = vaelib.timeFeatures(network, t);
     let map = yield* convolution(network.inlet, sideBySide(x, picture));
@@ -100,7 +100,9 @@ const pixelFlow = (() => {
       map = add(doubled(yield* convolution(network.narrow[level], map)), left);
       map = yield* block(network.right[level], map, time);
     }
-    return (yield* convolution(network.outlet, activated(map, network.norm))).values;
+    const { values } = yield* convolution(network.outlet, activated(map, network.norm));
+    const straight = vaelib.run([network.straight], { size: 1, channels: time.length, values: time }).values[0];
+    return values.map((value, i) => value + straight * (x.values[i] - picture.values[i]));
   }
 
   // Six channels, from -2 to 2: the colours of both pictures.
