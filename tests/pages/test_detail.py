@@ -79,3 +79,12 @@ def test_the_table_by_eye_has_the_verdict_of_each_reader_on_every_kind():
         assert all(sum(reader) == record["images"] for reader in zip(*counts, strict=True))
         cells = [f"`{of['run']}`", of["finish"], *(", ".join(map(str, both)) for both in counts)]
         assert re.search(" *\\| *".join(map(re.escape, cells)), table)
+
+
+def test_the_text_on_the_count_by_eye_is_what_the_record_says():
+    record = read_sources(results.SHIPPED, results.RECORDED).by_eye
+    half = record["images"] / 2
+    for plain, detailed in zip(record["sets"][::2], record["sets"][1::2], strict=True):
+        assert (plain["run"], plain["finish"], detailed["finish"]) == (detailed["run"], "plain", "detail")
+        assert min(plain["blurred"]) > half and max(plain["broken"]) < half / 2
+        assert min(detailed["plausible"]) > max(plain["plausible"]) and min(detailed["broken"]) > half
