@@ -88,7 +88,7 @@ def test_a_fit_starts_from_the_pixel_flow_of_another_run(run):
     other = Run(shutil.copytree(run.folder, run.folder.with_name("other")))
     refine.refine(run, 2, progress=False, start=other)  # not left as it is: the finished fit started from new weights
     assert run.path(DETAIL).read_bytes() != other.path(DETAIL).read_bytes()
-    assert run.metrics["detail"]["start"] == "other"
+    assert run.metrics["detail"]["start"] == "other" and run.experiment.detail_steps == 0
     write_tensors(run.path(DETAIL_RESUME), {}, {"steps": 9, "start": "other", "step": 1, "losses": []})
     with pytest.raises(UserError, match="of 9 steps that start from other, and 9 steps are asked for"):
         refine.refine(run, 9, progress=False)

@@ -27,8 +27,9 @@ def refine(
 ) -> None:
     """Fit a pixel flow to the training images of the run's dataset and write it to the run's folder.
 
-    With `start` it begins with the pixel flow of that run. The settings and metrics then say in how many steps it was
-    fitted, where it started, and what it cost.
+    The metrics then say in how many steps it was fitted, and what it cost. The settings say the number of steps, too,
+    so that a new run gets such a flow. With `start` the fit begins with the pixel flow of that run, which the metrics
+    say and no setting can.
 
     A stopped fit continues where it stopped; a finished one of as many steps is left as it is. Raises `UserError` if a
     fit of another number of steps was begun and not finished.
@@ -59,7 +60,7 @@ def refine(
     )
     run.write_detail(detail)
     seconds = time.perf_counter() - started
-    run.write_experiment(dataclasses.replace(experiment, detail_steps=steps))
+    run.write_experiment(dataclasses.replace(experiment, detail_steps=0 if start else steps))
     cost = {"seconds": seconds, "hardware": devices.hardware()}
     run.write_metrics({"detail": plan | {"images": len(ds), "losses": losses} | cost})
     with disk_errors_as_user_error(path):
