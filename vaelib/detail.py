@@ -147,6 +147,8 @@ class Detail:
     Raises `UserError` if `steps` < 1.
     """
 
+    network: UNet  # once it is fitted
+
     def __init__(self, steps: int = 10_000, seed: int = 0, channels: tuple[int, ...] = CHANNELS, sigma: float = SIGMA):
         if steps < 1:
             raise UserError(f"A pixel flow of {steps} steps learns nothing: give at least 1, better 10000.")
