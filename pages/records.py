@@ -80,6 +80,11 @@ class Sources:
                 if not run.evaluation
             ),
             *(earlier(run) for run in self.runs if run.evaluation and not run.compared),
+            *(
+                f"What the detail of `{run.name}` gains is not measured: give `vaelib evaluate {run.name}`."
+                for run in self.runs
+                if run.compared and run.has(runs.DETAIL) and not run.detailed
+            ),
             *(f"No run of `{name}` is recorded." for name in experiments.names() if name not in recorded),
             *not_computed(self.runs),
             *(sentence for sentence, record in others.items() if not record),
