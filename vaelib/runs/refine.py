@@ -32,7 +32,8 @@ def refine(
     say and no setting can.
 
     A stopped fit continues where it stopped; a finished one of as many steps is left as it is. Raises `UserError` if a
-    fit of another number of steps was begun and not finished.
+    fit of another number of steps, or with another start, was begun and not finished, and if `start` has no pixel flow
+    or one of other features.
     """
     plan = {"steps": steps, "start": start.name if start else None}
     if run.has(DETAIL) and {key: run.metrics.get("detail", {}).get(key) for key in plan} == plan:
