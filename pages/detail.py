@@ -145,9 +145,9 @@ def verdicts(record: dict) -> list[str]:
         for of in record["sets"]
     ]
     caption = (
-        f"How many of {record['images']} samples of each kind two readers called plausible, blurred and broken. None was "
-        f"selected (seed {record['seed']}). The readers saw all pictures mixed and at one size, without a name. Repeat it: "
-        "`python -m benchmarks.by_eye sheets FOLDER`."
+        f"How many of {record['images']} samples of each kind two readers called plausible, blurred and broken. None "
+        f"was selected (seed {record['seed']}). The readers saw all pictures mixed and at one size, without a name. "
+        "Repeat it: `python -m benchmarks.by_eye sheets FOLDER`."
     )
     return [
         "A distance compares sets, and says nothing of a single face. Two readers looked at each sample and were "
