@@ -1,10 +1,13 @@
-"""How many samples are plausible faces? A count by eye, by readers who do not know what made the face they look at.
+"""How many faces are plausible? A count by eye, by readers who do not know what made the face they look at.
 
-    python -m benchmarks.by_eye sheets FOLDER           write the numbered samples of all kinds, mixed
-    python -m benchmarks.by_eye count A.csv B.csv       compare the readers' answers with what each sample was
+    VAELIB_DATA=... python -m benchmarks.by_eye sheets FOLDER     write the numbered pictures of all kinds, mixed
+    python -m benchmarks.by_eye count A.csv B.csv                 compare the readers' answers with what each was
 
-A reader gets the sheets and `answers.csv`, and writes one of the verdicts beside each number. Every kind of sample
-comes from the best prior of its model, from one seed, without a selection, and is shown at the same size.
+A reader gets the sheets and `answers.csv`, and writes one of the verdicts beside each number. Samples come from the
+best prior of their model, from one seed, and none is selected. Beside them are reconstructions of held-out faces, which
+say what a better prior could gain, and held-out photographs, which say how strict the reader is. All have one size.
+
+The sheets show photographs of CelebA: do not publish them.
 """
 
 from __future__ import annotations
@@ -14,19 +17,43 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from vaelib import runs
+from vaelib import data, latent, runs
 from vaelib.support import images
 from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write, make_folder
 
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Pictures of one kind: photographs as a run sees them, its reconstructions of these, or its samples."""
+
+    run: str
+    set: str  # PHOTOGRAPHS, RECONSTRUCTIONS or SAMPLES
+    finish: str | None = None  # of photographs, none
+    temperature: float | None = None  # of samples
+
+
+PHOTOGRAPHS, RECONSTRUCTIONS, SAMPLES = "photographs", "reconstructions", "samples"
 RECORD = Path(__file__).parent / "recorded" / "by-eye.json"
-KINDS = [(name, finish) for name in ("celeba64", "celeba128") for finish in ("plain", "detail")]
+KINDS = [
+    kind
+    for name in ("celeba64", "celeba128")
+    for kind in (
+        Kind(name, PHOTOGRAPHS),
+        Kind(name, RECONSTRUCTIONS, "detail"),
+        Kind(name, SAMPLES, "plain", 1.0),
+        Kind(name, SAMPLES, "detail", 1.0),
+        Kind(name, SAMPLES, "detail", 0.7),
+    )
+]
 VERDICTS = ("plausible", "blurred", "broken")
 QUESTION = (
     "Is this a plausible face, as on a small photograph? Or is it blurred: a right face, but not sharp? Or broken: a "
@@ -43,7 +70,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Count plausible faces by eye.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("sheets", help="write the samples").add_argument("folder", type=Path)
+    commands.add_parser("sheets", help="write the pictures").add_argument("folder", type=Path)
     count = commands.add_parser("count", help="count what readers have answered")
     count.add_argument("answers", type=Path, nargs="+")
     count.add_argument("--output", type=Path, default=RECORD, help="the JSON file of the record")
@@ -59,11 +86,11 @@ def work(arguments: argparse.Namespace) -> None:
         with atomic_write(arguments.output) as partial:
             partial.write_text(json.dumps(record, indent=2) + "\n")
         for of in record["sets"]:
-            print(of["run"], of["finish"], *(f"{verdict} {of[verdict]}" for verdict in VERDICTS))
+            print(of["run"], of["set"], of["finish"], of["temperature"], *(f"{verdict} {of[verdict]}" for verdict in VERDICTS))
 
 
 def order() -> list[tuple[int, int]]:
-    """The kind and the number of the sample at each place of the sheets."""
+    """The kind and the number of the picture at each place of the sheets."""
     places = torch.randperm(len(KINDS) * EACH, generator=torch.Generator().manual_seed(SEED))
     return [divmod(int(place), EACH) for place in places]
 
@@ -71,8 +98,8 @@ def order() -> list[tuple[int, int]]:
 def write_sheets(folder: Path) -> None:
     """Write sheet-1.png and so on, and answers.csv, whose verdicts a reader fills in."""
     make_folder(folder)
-    samples = [samples_of(*kind) for kind in KINDS]
-    shown = [samples[kind][i] for kind, i in order()]
+    pictures = [pictures_of(kind) for kind in KINDS]
+    shown = [pictures[kind][i] for kind, i in order()]
     on_a_sheet = COLUMNS * ROWS
     for first in range(0, len(shown), on_a_sheet):
         picture = sheet(shown[first : first + on_a_sheet], first + 1)
@@ -83,44 +110,51 @@ def write_sheets(folder: Path) -> None:
 
 
 @torch.no_grad()
-def samples_of(name: str, finish: str) -> Tensor:
-    """The samples of a kind, (EACH, 3, H, W): those of `vaelib generate`."""
-    run = runs.load(name)
-    prior = run.statistics.prior(run.metrics["evaluation"]["best_prior"])
-    decoded = run.model.sample(EACH, prior, torch.Generator().manual_seed(SEED))
-    return decoded if finish == "plain" else run.detail(decoded, torch.Generator().manual_seed(SEED))
+def pictures_of(kind: Kind) -> Tensor:
+    """The pictures of a kind, (EACH, 3, H, W). Samples are those of `vaelib generate`."""
+    run = runs.load(kind.run)
+    if kind.set == SAMPLES:
+        prior = run.statistics.prior(run.metrics["evaluation"]["best_prior"])
+        z = prior.sample(EACH, torch.Generator().manual_seed(SEED), kind.temperature)
+        pictures = run.model.decode(z)
+    else:  # of other photographs for every kind
+        last = EACH * (1 + [other for other in KINDS if other.set != SAMPLES].index(kind))
+        held_out = data.load(run.experiment.dataset, run.experiment.size, "valid").subset(last)
+        every = data.all_images(held_out) if kind.set == PHOTOGRAPHS else latent.reconstruct_all(run.model, held_out)
+        pictures = every[-EACH:]
+    return run.detail(pictures, torch.Generator().manual_seed(SEED)) if kind.finish == "detail" else pictures
 
 
-def sheet(samples: Sequence[Tensor], first: int) -> Image.Image:
-    """Samples (3, H, W) in rows, each above its number, which count from `first`."""
+def sheet(pictures: Sequence[Tensor], first: int) -> Image.Image:
+    """Pictures (3, H, W) in rows, each above its number, which count from `first`."""
     page = Image.new("RGB", (COLUMNS * (SIDE + MARGIN), ROWS * (SIDE + MARGIN)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
-    for i, sample in enumerate(samples):
+    for i, pixels in enumerate(pictures):
         left, top = i % COLUMNS * (SIDE + MARGIN), i // COLUMNS * (SIDE + MARGIN)
-        picture = images.grid(sample[None], 1, padding=0)
+        picture = images.grid(pixels[None], 1, padding=0)
         page.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (left, top))
         draw.text((left + SIDE // 2, top + SIDE + 2), str(first + i), "black", font, anchor="ma")
     return page
 
 
 def read_answers(path: Path) -> list[str]:
-    """The verdicts of a reader in the order of the sheets. Raises `UserError` unless each sample has one."""
+    """The verdicts of a reader in the order of the sheets. Raises `UserError` unless each picture has one."""
     with path.open(newline="") as file:
         rows = {row.get("number"): row.get("verdict") for row in csv.DictReader(file)}
     verdicts = [rows.get(str(i + 1)) for i in range(len(order()))]
     for number, verdict in enumerate(verdicts, 1):
         if verdict not in VERDICTS:
-            raise UserError(f"{path} says {verdict!r} of sample {number}: write one of {', '.join(VERDICTS)}.")
+            raise UserError(f"{path} says {verdict!r} of picture {number}: write one of {', '.join(VERDICTS)}.")
     return [str(verdict) for verdict in verdicts]
 
 
 def tally(answers: Sequence[Sequence[str]]) -> dict:
-    """The record: how often each reader gave each verdict to each kind of sample."""
+    """The record: how often each reader gave each verdict to each kind of picture."""
     kinds = [kind for kind, _ in order()]
     sets = []
-    for kind, (name, finish) in enumerate(KINDS):
-        counts = [Counter(v for of, v in zip(kinds, verdicts, strict=True) if of == kind) for verdicts in answers]
-        sets.append({"run": name, "finish": finish} | {v: [count[v] for count in counts] for v in VERDICTS})
+    for i, kind in enumerate(KINDS):
+        counts = [Counter(v for of, v in zip(kinds, verdicts, strict=True) if of == i) for verdicts in answers]
+        sets.append(asdict(kind) | {v: [count[v] for count in counts] for v in VERDICTS})
     return {"question": QUESTION, "verdicts": VERDICTS, "seed": SEED, "images": EACH, "sets": sets}
 
 

@@ -17,14 +17,13 @@ from docutils.parsers.rst import directives
 from plain_markdown import glossary_terms, split_caption, to_myst, to_myst_glossary
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
+from sphinx.builders import Builder
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 from sphinxcontrib.bibtex.roles import CiteRole
 
 GLOSSARY, REFERENCES = "book/glossary", "book/references"
 BIBLIOGRAPHY = "```{bibliography}\n:style: alpha\n```\n"
-AFTER_SPHINX = 900  # a priority: Sphinx has numbered figures and equations by then
 NUMBERED = re.compile(r"(?:equation-eq|fig)-(\d+|[a-z])-(\w+)")
 
 
@@ -34,7 +33,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("source", Source())
     app.connect("source-read", read_plain)
     app.connect("doctree-read", fold_cells)
-    app.connect("env-get-updated", number_as_typed, AFTER_SPHINX)
+    app.connect("write-started", number_as_typed)
     app.connect("missing-reference", find_source)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -135,22 +134,17 @@ def inline_svg(path: Path, alt: str) -> str:
     return path.read_text(encoding="utf-8").replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
 
 
-def number_as_typed(_app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Give figures and equations of the chapters the numbers that stand in their names: fig-4-2 is Fig. 4.2."""
-    changed = []
-    for docname, kinds in env.toc_fignumbers.items():
+def number_as_typed(_app: Sphinx, builder: Builder) -> None:
+    """Give figures and equations of the chapters the numbers that stand in their names: fig-4-2 is Fig. 4.2.
+
+    This comes after Sphinx has stored its own numbers. Otherwise it would find them changed at the next build, and write
+    a page again.
+    """
+    for kinds in builder.env.toc_fignumbers.values():
         for numbers in kinds.values():
-            matches = {name: NUMBERED.fullmatch(name) for name in numbers}
-            typed = {name: tuple(map(as_number, match.groups())) for name, match in matches.items() if match}
-            if any(numbers[name] != number for name, number in typed.items()):
-                changed.append(docname)
-                numbers.update(typed)
-    return changed
-
-
-def as_number(part: str) -> int | str:
-    """A part of a typed number in the form that Sphinx gives it, so that an unchanged chapter is not written again."""
-    return int(part) if part.isdigit() else part.upper()
+            for name in numbers:
+                if match := NUMBERED.fullmatch(name):
+                    numbers[name] = tuple(part.upper() for part in match.groups())
 
 
 class Source(CiteRole):

@@ -13,7 +13,7 @@ records are:
         pythae-quality.json  by benchmarks/pythae_quality.py
         sharpening.json      by benchmarks/sharpening.py
         detail.json          by benchmarks/detail.py
-        by-eye.json          what two readers said of samples, by benchmarks/by_eye.py
+        by-eye.json          what two readers said of pictures, by benchmarks/by_eye.py
 """
 
 from __future__ import annotations

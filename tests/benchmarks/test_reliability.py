@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark forks processes and asks Linux about them")
 
 
-def run(record: Path, stage: str, row: str, trials: int) -> dict:
-    """Run a row as from a shell, since the stage forks processes, and return what is recorded of it."""
-    command = [sys.executable, "-m", "benchmarks.reliability", "--stage", stage, "--only", row]
-    command += ["--trials", str(trials), "--output", str(record)]
+def run(record: Path, stage: str, trials: int, *only: str) -> dict[str, dict]:
+    """Run a stage, or only a row of it, as from a shell, since it forks processes; return what is recorded of it."""
+    command = [sys.executable, "-m", "benchmarks.reliability", "--stage", stage, "--trials", str(trials)]
+    command += ["--output", str(record), *(word for row in only for word in ("--only", row))]
     finished = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    return json.loads(record.read_text())[stage][row]
+    return json.loads(record.read_text())[stage]
 
 
 # What is counted
@@ -134,18 +134,30 @@ def test_a_write_outside_of_the_target_is_noticed(tmp_path):
 # The stages
 
 
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory) -> dict[str, dict]:
+    """A few inputs of each kind."""
+    return run(tmp_path_factory.mktemp("fuzzed") / "record.json", "fuzzing", 40)
+
+
 @LINUX
 @pytest.mark.parametrize("row", fuzzing.ROWS)
-def test_a_few_inputs_of_each_kind(tmp_path, row):
-    found = run(tmp_path / "record.json", "fuzzing", row, 40)
+def test_a_few_inputs_of_each_kind(fuzzed, row):
+    found = fuzzed[row]
     assert found["results"] + found["sentences"] == found["runs"] == 40, found["examples"]
     assert found["files outside"] == found["too large"] == 0
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> dict[str, dict]:
+    """A kill of each command."""
+    return run(tmp_path_factory.mktemp("killed") / "record.json", "kills", 1)
+
+
 @LINUX
 @pytest.mark.parametrize("row", kills.ROWS)
-def test_a_kill_of_each_command(tmp_path, row):
-    found = run(tmp_path / "record.json", "kills", row, 1)
+def test_a_kill_of_each_command(killed, row):
+    found = killed[row]
     assert found["killed"] == 1
     assert not any(found[key] for key in ("half-written", "lost", "different afterwards", "temporary files left"))
 
@@ -155,21 +167,21 @@ def test_a_kill_of_each_command(tmp_path, row):
 def test_full_disks(tmp_path, row):
     if "linux" in sys.platform and subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
         pytest.skip("no namespaces for users here")
-    found = run(tmp_path / "record.json", "disks", row, 2)
+    found = run(tmp_path / "record.json", "disks", 2, row)[row]
     assert found["sentences"] + found["finished"] == 2
     assert not any(found[key] for key in ("tracebacks", "half-written", "old files lost", "finished and different"))
 
 
 @LINUX
 def test_two_processes_equal_one(tmp_path):
-    found = run(tmp_path / "record.json", "processes", "two processes", 1)
+    found = run(tmp_path / "record.json", "processes", 1, "two processes")["two processes"]
     assert found["outside the tolerance"] == 0 and found["largest relative difference"] < 1e-5
 
 
 @LINUX
 @pytest.mark.parametrize("row", ["tar that goes backwards", "zips in zips, five levels"])
 def test_bombs(tmp_path, row):
-    found = run(tmp_path / "record.json", "bombs", row, 1)
+    found = run(tmp_path / "record.json", "bombs", 1, row)[row]
     assert found["ending"] == "sentences" and found["most memory, MB"] < 1000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -40,8 +41,9 @@ def build(folder: Path, *options: str | Path) -> Path:
     return folder / "_build" / "html"
 
 
+@functools.cache
 def parsed(site: Path, page: str) -> BeautifulSoup:
-    """The HTML of a page."""
+    """The HTML of a page. It is parsed once for all tests that read it, because a chapter takes a second."""
     return BeautifulSoup((site / f"{page}.html").read_text(), "html.parser")
 
 
