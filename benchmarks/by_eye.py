@@ -30,7 +30,6 @@ from vaelib.support.errors import UserError, run_program
 from vaelib.support.files import atomic_write, make_folder
 
 
-
 @dataclass(frozen=True)
 class Kind:
     """Pictures of one kind: photographs as a run sees them, its reconstructions of these, or its samples."""
@@ -86,7 +85,8 @@ def work(arguments: argparse.Namespace) -> None:
         with atomic_write(arguments.output) as partial:
             partial.write_text(json.dumps(record, indent=2) + "\n")
         for of in record["sets"]:
-            print(of["run"], of["set"], of["finish"], of["temperature"], *(f"{verdict} {of[verdict]}" for verdict in VERDICTS))
+            kind = [of[key] for key in ("run", "set", "finish", "temperature") if of[key]]
+            print(*kind, *(f"{verdict} {of[verdict]}" for verdict in VERDICTS))
 
 
 def order() -> list[tuple[int, int]]:

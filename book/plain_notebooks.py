@@ -137,8 +137,8 @@ def inline_svg(path: Path, alt: str) -> str:
 def number_as_typed(_app: Sphinx, builder: Builder) -> None:
     """Give figures and equations of the chapters the numbers that stand in their names: fig-4-2 is Fig. 4.2.
 
-    This comes after Sphinx has stored its own numbers. Otherwise it would find them changed at the next build, and write
-    a page again.
+    This comes after Sphinx has stored its own numbers. Otherwise it would find them changed at the next build, and
+    write a page again.
     """
     for kinds in builder.env.toc_fignumbers.values():
         for numbers in kinds.values():

@@ -159,11 +159,11 @@ def verdicts(record: dict) -> list[str]:
     header = ["model", "pictures", "finish", "temperature", *record["verdicts"]]
     return [
         "A distance compares sets, and says nothing of a single face. Two readers looked at each picture and were "
-        f"asked: *{record['question']}* All photographs were called plausible. Plain samples are called blurred, and few "
-        "of them broken. With detail more are plausible, and most are broken: blur hides what is wrong with a face, and "
-        "a draw shows it. Reconstructions with detail, whose codes are those of photographs, break in more than half of "
-        "the cases, too. So a better prior would not be enough. At temperature 0.7 the faces are more regular, and at 64 "
-        "pixels most of them are plausible ({numref}`tab-results-by-eye`).",
+        f"asked: *{record['question']}* All photographs were called plausible. Plain samples are called blurred, and "
+        "few of them broken. With detail more are plausible, and most are broken: blur hides what is wrong, "
+        "and a draw shows it. Reconstructions with detail, whose codes are those of photographs, break in more than "
+        "half of the cases, too. So a better prior would not be enough. At temperature 0.7 the faces are more regular, "
+        "and at 64 pixels most of them are plausible ({numref}`tab-results-by-eye`).",
         table("tab-results-by-eye", caption, header, rows, words=3),
     ]
 
