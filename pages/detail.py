@@ -29,7 +29,9 @@ def section(runs: Sequence[RunRecord], by_setting: dict | None, by_eye: dict | N
         "{doc}`../notebooks/12-faces-like-photographs` derives it. "
         f"{' '.join(cost(run) for run in measured)}",
         *([samples_figure(shown, pictures)] if shown else []),
-        " ".join(finding(run) for run in measured),
+        f"How far are images with detail from held-out images, compared with plain ones, in the features of "
+        f"{FEATURES[NETWORKS[0]]} and of {FEATURES[NETWORKS[1]]}? {' '.join(finding(run) for run in measured)} (A draw "
+        "is farther from its original than the mean.) {numref}`tab-results-detail` has the distances.",
         detail_table(measured),
         *(settings(by_setting) if by_setting else []),
         *(verdicts(by_eye) if by_eye else []),
@@ -74,10 +76,8 @@ def finding(run: RunRecord) -> str:
     )
     lost = run.evaluation["psnr"] - run.detailed.evaluation["psnr"]
     return (
-        f"With detail, samples of `{run.name}` are {samples} times as far from held-out images as without, in the "
-        f"features of {FEATURES[NETWORKS[0]]} and of {FEATURES[NETWORKS[1]]}; reconstructions are {reconstructions} "
-        "times as far ({numref}`tab-results-detail`). A draw is farther from its original than the mean: the PSNR of "
-        f"reconstructions falls by {number(lost)} dB."
+        f"Samples of `{run.name}` are {samples} times as far, reconstructions {reconstructions} times, and the PSNR "
+        f"of these falls by {number(lost)} dB."
     )
 
 
@@ -160,8 +160,8 @@ def verdicts(record: dict) -> list[str]:
     return [
         "A distance compares sets, and says nothing of a single face. Two readers looked at each picture and were "
         f"asked: *{record['question']}* All photographs were called plausible. Plain samples are called blurred, and "
-        "few of them broken. With detail more are plausible, and most are broken: blur hides what is wrong, "
-        "and a draw shows it. Reconstructions with detail, whose codes are those of photographs, break in more than "
+        "few of them broken. With detail more are plausible, and most are broken: either blur hid their faults, or "
+        "the draw made them. Reconstructions with detail, whose codes are those of photographs, break in more than "
         "half of the cases, too. So a better prior would not be enough. At temperature 0.7 the faces are more regular, "
         "and at 64 pixels most of them are plausible ({numref}`tab-results-by-eye`).",
         table("tab-results-by-eye", caption, header, rows, words=3),

@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from pages.records import RunRecord
 from vaelib.course import plotting
@@ -19,6 +20,7 @@ from vaelib.support import images
 
 PADDING = 2  # pixels of white around each image in the pictures of a record
 SHOWN = 7  # images in a row of samples
+COMMON_SIZE = 192  # pixels a side of images of several sizes in one figure: the largest of which seven fit in a row
 SKIPPED = 20  # the training curves leave out the first 1/20 of the epochs
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 COLOURS = 256  # of a stored chart
@@ -45,9 +47,16 @@ def images_of(path: Path, size: int) -> Tensor:
 
 
 def sample_rows(rows: dict[str, tuple[RunRecord, str]]) -> Figure:
-    """A row of images for each label, from the picture of that name in the folder of the run."""
+    """A row of images for each label, from the picture of that name in the folder of the run, all of one size."""
     shown = {label: images_of(run.path(name), run.experiment.size)[:SHOWN] for label, (run, name) in rows.items()}
+    if len({row.shape[-1] for row in shown.values()}) > 1:
+        shown = {label: resized(row, COMMON_SIZE) for label, row in shown.items()}
     return plotting.image_rows(shown)
+
+
+def resized(x: Tensor, size: int) -> Tensor:
+    """Images (N, 3, H, H) as images of `size` pixels a side."""
+    return functional.interpolate(x, (size, size), mode="bicubic").clamp(0, 1)
 
 
 def training_curves(run: RunRecord) -> Figure:

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.site.accessibility import MODES, MODES_OF, violations
 from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, ROOT, Visit, browser_only, parsed, playwright
 
 pytestmark = browser_only
-on_every_page = pytest.mark.parametrize(
-    "shown", list(product(("file", "http"), [*PAGES, "genindex"])), indirect=True, ids="-".join, scope="module"
-)
+VISITS = list(product(("file", "http"), [*PAGES, "genindex"]))
+FROM_A_DISK = VISITS[: len(VISITS) // 2]
+
+
+def on(visits: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    """On each of these pages, which is opened once for all tests that look at it."""
+    return pytest.mark.parametrize("shown", visits, indirect=True, ids="-".join, scope="module")
+
+
+on_every_page = on(VISITS)
 
 
 def wait_for_formulas(shown: Visit, site: Path) -> None:
@@ -90,6 +98,19 @@ def test_every_option_of_a_quiz_is_answered(shown: Visit) -> None:
         verdict, _, reason = said.partition(":")
         assert verdict == ("Right" if letter == right else "Not right"), said
         assert letter in re.match(r"[\s(a-z)]*", reason)[0], said
+
+
+@on(FROM_A_DISK)
+def test_is_accessible(shown: Visit) -> None:
+    found = [finding for mode in MODES_OF[shown.name] for finding in violations(shown.page, *mode)]
+    assert found == []
+
+
+@pytest.mark.parametrize("visit", ["http"], indirect=True)
+def test_search_results_are_accessible(visit: Visit) -> None:
+    opened = visit.open("search.html?q=variational")
+    opened.locator("#search-results .highlighted").first.wait_for()
+    assert [found for mode in MODES for found in violations(opened, *mode)] == []
 
 
 def test_a_quiz_is_answered_by_the_keyboard(visit: Visit) -> None:

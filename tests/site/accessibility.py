@@ -10,12 +10,9 @@ from itertools import cycle, product
 
 import pytest
 
-from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, Visit, browser_only, playwright
+from tests.site.pages import CHAPTERS, LAPTOP, NEXT_FRAME, PAGES, PHONE, playwright
 
 AXE_SCRIPT = pytest.importorskip("axe_playwright_python.base", reason="brings axe-core").AXE_SCRIPT
-EVERY_FILE = [("file", page) for page in [*PAGES, "genindex"]]
-
-pytestmark = browser_only
 MODES = list(product((LAPTOP, PHONE), ("light", "dark")))
 TYPICAL_PAGES = ("book/intro", "book/questions", "book/results", CHAPTERS[0])
 MODES_OF = {
@@ -70,17 +67,3 @@ def violations(opened: playwright.Page, screen: dict[str, int], scheme: str) -> 
     opened.evaluate(MARK_LOOKS)
     opened.evaluate(AXE_SCRIPT)
     return [f"{scheme}, {screen['width']} pixels: {finding}" for finding in opened.evaluate(RUN_AXE)]
-
-
-@pytest.mark.parametrize("shown", EVERY_FILE, indirect=True, ids="-".join, scope="module")
-def test_is_accessible(shown: Visit) -> None:
-    found = [finding for mode in MODES_OF[shown.name] for finding in violations(shown.page, *mode)]
-    shown.page.set_viewport_size(LAPTOP)
-    assert found == []
-
-
-@pytest.mark.parametrize("visit", ["http"], indirect=True)
-def test_search_results_are_accessible(visit: Visit) -> None:
-    opened = visit.open("search.html?q=variational")
-    opened.locator("#search-results .highlighted").first.wait_for()
-    assert [found for mode in MODES for found in violations(opened, *mode)] == []
