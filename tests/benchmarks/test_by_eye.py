@@ -35,7 +35,8 @@ def test_sheets_show_the_pictures_in_order(monkeypatch, tmp_path):
     assert seen == [kind for kind, _ in by_eye.order()]
 
 
-def test_samples_are_those_of_their_temperature_and_finish():
+def test_samples_are_those_of_their_temperature_and_finish(monkeypatch):
+    monkeypatch.setattr(by_eye, "EACH", 4)
     plain, detailed, colder = (by_eye.pictures_of(kind) for kind in by_eye.KINDS[2:5])
     run = runs.load("celeba64")
     with torch.no_grad():
