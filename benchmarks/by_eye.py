@@ -24,6 +24,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from benchmarks.detail import sampled
 from vaelib import data, latent, runs
 from vaelib.support import images
 from vaelib.support.errors import UserError, run_program
@@ -32,7 +33,7 @@ from vaelib.support.files import atomic_write, make_folder
 
 @dataclass(frozen=True)
 class Kind:
-    """Pictures of one kind: photographs as a run sees them, its reconstructions of these, or its samples."""
+    """Pictures of one kind: held-out photographs at a run's size, its reconstructions of others, or its samples."""
 
     run: str
     set: str  # PHOTOGRAPHS, RECONSTRUCTIONS or SAMPLES
@@ -114,9 +115,7 @@ def pictures_of(kind: Kind) -> Tensor:
     """The pictures of a kind, (EACH, 3, H, W). Samples are those of `vaelib generate`."""
     run = runs.load(kind.run)
     if kind.set == SAMPLES:
-        prior = run.statistics.prior(run.metrics["evaluation"]["best_prior"])
-        z = prior.sample(EACH, torch.Generator().manual_seed(SEED), kind.temperature)
-        pictures = run.model.decode(z)
+        pictures = sampled(run, run.metrics["evaluation"]["best_prior"], EACH, kind.temperature)
     else:  # of other photographs for every kind
         last = EACH * (1 + [other for other in KINDS if other.set != SAMPLES].index(kind))
         held_out = data.load(run.experiment.dataset, run.experiment.size, "valid").subset(last)
