@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark forks processes and asks Linux about them")
 
 
-def run(record: Path, stage: str, trials: int, *only: str) -> dict[str, dict]:
+def run(record: Path, stage: str, trials: int, only: str | None = None) -> dict[str, dict]:
     """Run a stage, or only a row of it, as from a shell, since it forks processes; return what is recorded of it."""
     command = [sys.executable, "-m", "benchmarks.reliability", "--stage", stage, "--trials", str(trials)]
-    command += ["--output", str(record), *(word for row in only for word in ("--only", row))]
+    command += ["--output", str(record), *(["--only", only] if only else [])]
     finished = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return json.loads(record.read_text())[stage]
