@@ -154,10 +154,11 @@ class Decoded:
 
         `titles` names the sets, which must include the reconstructions and samples from a prior; None stands for all.
         """
-        sets = ((title, finish(images)) for title, images in self._sets(titles))
+        x_hat = finish(self.x_hat)
+        sets = ((title, x_hat if title == RECONSTRUCTIONS else finish(images)) for title, images in self._sets(titles))
         made = features_of(self.extractors, sets, self.progress)
         features = {name: self.real[name] | made[name] for name in self.real}
-        return reconstruction_metrics(self.x, finish(self.x_hat)) | compare(features, self.training)
+        return reconstruction_metrics(self.x, x_hat) | compare(features, self.training)
 
     def metrics(self, finish: Callable[[Tensor], Tensor]) -> tuple[dict, Reasons]:
         """The metrics of decoded images after `finish`, with those of edits; and why any is missing."""
