@@ -52,13 +52,8 @@ def parse_arguments() -> argparse.Namespace:
 def work(arguments: argparse.Namespace) -> None:
     """Measure every set, write the record and print the distances."""
     require_folder_of(arguments.output)
-    if not imagenet.installed():
-        raise UserError(f"{imagenet.MISSING}.")
-    run = runs.load(arguments.run)
-    held_out = data.load(run.experiment.dataset, run.experiment.size, "valid").subset(arguments.images)
-    if len(held_out) < evaluation.FEWEST:
-        raise UserError(f"{len(held_out)} held-out images are too few to compare: give --images {evaluation.FEWEST}.")
-    record = measure(run, held_out)
+    extractors, run = two_networks(), runs.load(arguments.run)
+    record = measure(run, held_out_images(run, arguments.images), extractors)
     with atomic_write(arguments.output) as unfinished:
         unfinished.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for measured in record["sets"]:
@@ -67,13 +62,24 @@ def work(arguments: argparse.Namespace) -> None:
         print(f"{measured['set']}, {measured['finish']}: {', '.join(found)}, recall {recall}")
 
 
-def measure(run: Run, held_out: data.Dataset) -> dict:
+def two_networks() -> dict[str, Extractor]:
+    """The attribute classifier, and EfficientNet-Lite0. Raises `UserError` if that is not installed."""
+    if not imagenet.installed():
+        raise UserError(f"{imagenet.MISSING}.")
+    return {"attributes": partial(classifier.features, classifier.load()), "imagenet": imagenet.load()}
+
+
+def held_out_images(run: Run, count: int) -> data.Dataset:
+    """The first `count` validation images of the run's dataset. Raises `UserError` if they are too few to compare."""
+    held_out = data.load(run.experiment.dataset, run.experiment.size, "valid").subset(count)
+    if len(held_out) < evaluation.FEWEST:
+        raise UserError(f"{len(held_out)} held-out images are too few to compare: give --images {evaluation.FEWEST}.")
+    return held_out
+
+
+def measure(run: Run, held_out: data.Dataset, extractors: dict[str, Extractor]) -> dict:
     """The record: distances, precision and recall of every set."""
     started = time.perf_counter()
-    extractors: dict[str, Extractor] = {
-        "attributes": partial(classifier.features, classifier.load()),
-        "imagenet": imagenet.load(),
-    }
     prior = run.metrics["evaluation"]["best_prior"]
     x = data.all_images(held_out)
     real = {name: extract(x) for name, extract in extractors.items()}

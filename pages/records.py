@@ -51,6 +51,7 @@ class Sources:
     sharpening: dict | None
     detail: dict | None
     by_eye: dict | None
+    pixel_flow: dict | None
 
     def of(self, dataset: str) -> list[RunRecord]:
         """The runs on a dataset."""
@@ -72,6 +73,7 @@ class Sources:
             "No other network than those of `vaelib evaluate` is recorded.": self.sharpening,
             "Detail is not recorded by solver steps and temperature.": self.detail,
             "No count of broken faces is recorded.": self.by_eye,
+            "The choices in the pixel flow are not recorded.": self.pixel_flow,
         }
         return [
             *(
@@ -125,6 +127,7 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         sharpening=read_sharpening(recorded / "sharpening.json"),
         detail=read_optional(recorded / "detail.json", OF_DETAIL),
         by_eye=read_optional(recorded / "by-eye.json", BY_EYE),
+        pixel_flow=read_optional(recorded / "pixel-flow.json", RUNS),
     )
 
 

@@ -13,6 +13,7 @@ records are:
         pythae-quality.json  by benchmarks/pythae_quality.py
         sharpening.json      by benchmarks/sharpening.py
         detail.json          by benchmarks/detail.py
+        pixel-flow.json      by benchmarks/pixel_flow.py
         by-eye.json          what two readers said of pictures, by benchmarks/by_eye.py
 """
 
@@ -88,7 +89,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *detail.section(celeba, sources.detail, sources.by_eye, pictures),
+        *detail.section(celeba, sources.detail, sources.by_eye, sources.pixel_flow, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),

@@ -23,11 +23,11 @@ def run() -> RunRecord:
 
 def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, tmp_path: Path):
     plain = {key: value for key, value in run.evaluation.items() if key != "detail"}
-    assert detail.section([replace(run, evaluation=plain)], None, None, tmp_path) == []
+    assert detail.section([replace(run, evaluation=plain)], None, None, None, tmp_path) == []
 
 
 def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(run: RunRecord, tmp_path: Path):
-    text = "\n".join(detail.section([run], None, None, tmp_path))
+    text = "\n".join(detail.section([run], None, None, None, tmp_path))
     assert (tmp_path / "detail.webp").is_file()
     assert f"{run.run.metrics['detail']['steps']:,} steps" in text
     for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
@@ -47,7 +47,7 @@ def test_the_finding_is_the_ratio_of_the_distances(run: RunRecord):
 
 def test_the_table_of_settings_has_every_measured_set(run: RunRecord, tmp_path: Path):
     record = read_sources(results.SHIPPED, results.RECORDED).detail
-    text = "\n".join(detail.section([run], record, None, tmp_path))
+    text = "\n".join(detail.section([run], record, None, None, tmp_path))
     rows = [line for line in text.partition("tab-results-detail-settings\n")[2].splitlines() if "±" in line]
     assert len(rows) == len(record["sets"]) > 10
     for of, row in zip(record["sets"], rows, strict=True):
@@ -96,3 +96,32 @@ def test_the_text_on_the_count_by_eye_is_what_the_record_says(name: str):
     assert min(reconstructed["broken"]) > half
     assert min(colder["plausible"]) > max(detailed["plausible"])
     assert name == "celeba128" or min(colder["plausible"]) > half
+
+
+def test_the_table_of_choices_has_every_fit():
+    record = read_sources(results.SHIPPED, results.RECORDED).pixel_flow
+    text = "\n".join(detail.choices(record))
+    for of in record["runs"]:
+        distances = [with_error(*of["quality"]["frechet"][name]) for name in ("attributes", "imagenet")]
+        cells = [of["variant"], str(of["seed"])]
+        assert re.search(" *\\| *".join(map(re.escape, cells)) + ".*" + " *\\| *".join(map(re.escape, distances)), text)
+        assert f"- *{of['variant']}*: {of['about']}." in text
+
+
+def test_fits_of_other_lengths_have_a_table_of_their_own():
+    runs = read_sources(results.SHIPPED, results.RECORDED).pixel_flow["runs"]
+    longer = [{**of, "steps": 2 * of["steps"]} for of in runs]
+    text = "\n".join(detail.choices({"runs": [*runs, *longer]}))
+    assert text.count("tab-results-pixel-flow") == 2 and f"tab-results-pixel-flow-{longer[0]['steps']}" in text
+
+
+def test_the_text_on_choices_is_what_the_record_says():
+    runs = read_sources(results.SHIPPED, results.RECORDED).pixel_flow["runs"]
+    found = {of["variant"]: of["quality"] for of in runs}
+    seen, hidden = found["pixel flow"], found["decoded image hidden"]
+    assert hidden["psnr"] > seen["psnr"]
+    for name in seen["frechet"]:
+        distances = {variant: quality["frechet"][name] for variant, quality in found.items()}
+        distance, error = distances["pixel flow"]
+        assert distances["decoded image hidden"][0] < distance - 2 * error
+        assert all(distances[variant][0] > distance - error for variant in ("attention", "twice the blocks"))
