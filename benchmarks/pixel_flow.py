@@ -4,9 +4,9 @@
 
 Every variant is fitted from new weights to the training images of celeba64, in equally many steps, and measured on
 reconstructions of held-out images in the features of two networks. A critic has the minutes that the flow took, not its
-steps. Minutes are those of the processor, so that other programs do not change them. The record is written after every
-variant, and a variant that it already has with the same steps and seed is not made again: stop the script at any time,
-and continue with the same command.
+steps. Minutes are those of the processor, which other programs change less than those of a clock. The record is written
+after every variant, and a variant that it already has with the same steps and seed is not made again: stop the script
+at any time, and continue with the same command.
 
 Some hundred steps show what a choice is worth at the beginning. They do not show where it ends.
 
@@ -142,14 +142,12 @@ class Both(nn.Module):
 def enlarge(state: Fitting, part: Callable[[int], nn.Module], levels: slice) -> None:
     """Put a new part after every block of some levels of the network, counted from the full size, and learn it, too."""
     network, added = state.network, []
-    for blocks, features in (
-        *((side, network.channels[:-1]) for side in (network.left, network.right)),
-        (network.middle, network.channels[-1:] * len(network.middle)),
-    ):
-        chosen = range(len(blocks)) if blocks is network.middle else range(len(blocks))[levels]
-        for level in chosen:
-            added.append(part(features[level]).to(memory_format=torch.channels_last))
-            blocks[level] = Both(blocks[level], added[-1])
+    places = [(side, level) for side in (network.left, network.right) for level in range(len(side))[levels]]
+    places += [(network.middle, number) for number in range(len(network.middle))]
+    for blocks, number in places:
+        features = blocks[number].first.out_channels
+        added.append(part(features).to(memory_format=torch.channels_last))
+        blocks[number] = Both(blocks[number], added[-1])
     state.optimizer.add_param_group({"params": [weights for new in added for weights in new.parameters()]})
 
 

@@ -97,10 +97,10 @@ def test_a_hidden_decoded_image_changes_nothing():
     network = UNet((8, 8))
     for weights in network.parameters():
         torch.nn.init.normal_(weights, std=0.1)
-    seen = lambda decoded: network(x_hat(), decoded, torch.tensor([0.3, 0.6]))  # noqa: E731
-    assert not torch.equal(seen(x_hat()), seen(1 - x_hat()))
+    t, decoded = torch.tensor([0.3, 0.6]), (x_hat(), 1 - x_hat())
+    assert not torch.equal(*(network(x_hat(), one, t) for one in decoded))
     pixel_flow.hide_decoded(SimpleNamespace(network=network))
-    assert torch.equal(seen(x_hat()), seen(1 - x_hat()))
+    assert torch.equal(*(network(x_hat(), one, t) for one in decoded))
 
 
 @pytest.mark.parametrize("part", [pixel_flow.Attention, library.Block])
