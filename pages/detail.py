@@ -183,8 +183,8 @@ def choices_table(name: str, runs: Sequence[dict]) -> str:
     seeds = sorted({run["seed"] for run in runs})
     caption = (
         f"Reconstructions of {images:,} held-out images by `celeba64`, finished in several ways. Flows were fitted in "
-        f"{steps:,} steps to {trained:,} images. Minutes are those of the processor "
-        f"({runs[-1]['hardware']}) for the fit; Fréchet distances are from other held-out images, ± one standard error "
+        f"{steps:,} steps to {trained:,} images. Minutes are those of the fit "
+        f"({runs[-1]['hardware']}); Fréchet distances are from other held-out images, ± one standard error "
         f"over images. Repeat it: `python -m benchmarks.pixel_flow --steps {steps} --images {images} --seeds "
         f"{' '.join(map(str, seeds))}`, with the extra `evaluate` installed."
     )
