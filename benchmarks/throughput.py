@@ -92,7 +92,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     if not 0 < images <= available or arguments.rounds < 1:
         raise UserError(
             f"{arguments.rounds} rounds of {arguments.batches} batches of {experiment.batch_size} images cannot be "
-            f"measured, since {dataset} has {available} images: choose other --rounds and --batches."
+            f"measured, because {dataset} has {available} images: choose other --rounds and --batches."
         )
     with tempfile.TemporaryDirectory() as folder:
         copied = dataset == "celeba" and copy_jpegs(data.default_root(), images, Path(folder))

@@ -74,7 +74,12 @@ class Numeral(NamedTuple):
     @property
     def small(self) -> bool:
         """A whole number that is a word rather than a measurement."""
-        return self.value in (100, 0) or (not self.percent and self.value <= 12 and self.value.is_integer())
+        return self.value in (100, 0) or (not self.percent and is_small(self.value))
+
+
+def is_small(number: float) -> bool:
+    """Whether this is 0 to 12 or 100."""
+    return number in (*range(13), 100)
 
 
 def readable(source: str) -> str:
@@ -117,13 +122,13 @@ def _numeral(match: re.Match, text: str) -> Numeral:
     )
 
 
-def in_outputs(text: str) -> Iterator[float]:
-    """The numbers that a cell printed; a percentage also as a share."""
+def in_outputs(text: str, shares: bool = True) -> Iterator[float]:
+    """The numbers that a cell printed; a percentage also as a share, if these are wanted."""
     text = re.sub(r"<Figure size [^>]*>", "", text)
     for match in PRINTED.finditer(text):
         value = float(match["digits"].replace(",", "") + (match["power"] or ""))
         yield value
-        if match["percent"]:
+        if match["percent"] and shares:
             yield value / 100
 
 

@@ -8,17 +8,18 @@ a number that a cell of its section (## heading) printed, or if it is a constant
 three digits, and those of a section without code, such as a summary, may be printed anywhere in the chapter, and whole
 numbers may be constants of any cell. Not compared are whole numbers up to 12, 100, numbers in names, code, links,
 indices and years, and the options of a quiz. What no cell prints stands in facts.toml with its arithmetic, source or
-reason; see `Fact`.
+reason. An entry there can also say which output a number comes from, so that no other number supports it; see `Fact`.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import math
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from notebooks.numerals import Numeral, in_code, in_outputs, in_prose, readable, without_tags
+from notebooks.numerals import Numeral, in_code, in_outputs, in_prose, is_small, readable, without_tags
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
@@ -36,14 +37,29 @@ CONTEXT = 60  # characters that are shown before and after a number
 TELLING = 3  # digits of a number that is hardly met by chance
 
 
+@dataclass
+class Section:
+    """The part of a chapter under one ## heading: its text, its outputs, and the numbers of its code."""
+
+    passages: list[str] = field(default_factory=list)
+    printed: set[float] = field(default_factory=set)
+    written: set[float] = field(default_factory=set)
+    has_code: bool = False
+    lines: dict[str, list[str]] = field(default_factory=dict)  # of outputs, by the cell's id
+
+
 @dataclass(frozen=True)
 class Fact:
-    """A number in the text that no cell of its chapter prints.
+    """A number in the text that no cell of its chapter prints, or that must come from one output and no other.
 
     `text` is a piece of the chapter's text, word for word, that contains the number, or several; without letters it is
     a number of at least three digits, wherever it stands. One of three says where the number comes from: `equals`,
     arithmetic that must give it ("3 * 64**2", "log(2)"); `source`, another chapter ("05-latent-space") that must print
     it or a file of the project that must contain it; or `why`, a reason in words that nothing can check.
+
+    Arithmetic does not repeat what a cell prints. `of` gives outputs names that `equals` can use: {a = ["04-table",
+    "β = 1", 2]} is the second number of the line that begins with "β = 1" in the output of the cell 04-table. All
+    numbers within `text` are then compared with the arithmetic alone.
     """
 
     table: str
@@ -51,6 +67,7 @@ class Fact:
     equals: str = ""
     source: str = ""
     why: str = ""
+    of: Mapping[str, tuple[str, str, int]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.equals, self.source, self.why))) != 1:
@@ -59,27 +76,33 @@ class Fact:
             raise ValueError(f"facts.toml, {self.table}: {self.text!r} contains no number.")
         if not re.search(r"[^\W\d]", self.text) and len(re.findall(r"\d", self.text)) < TELLING:
             raise ValueError(f"facts.toml, {self.table}: {self.text!r} is too short: add the words around it.")
+        if self.of and not set(self.of) <= {name.id for name in self._parts(ast.Name)}:
+            raise ValueError(f"facts.toml, {self.table}: {self.text!r} has outputs that equals does not use.")
 
     def covers(self, passage: str, numeral: Numeral) -> bool:
-        """Whether the number is within this piece of text, and is what the arithmetic or the source says."""
+        """Whether the number is within this piece of text."""
         piece = r"\s+".join(map(re.escape, self.text.split()))
         places = re.finditer(rf"(?<![\w.,]){piece}(?![\w]|[.,]\d)", passage)
-        if not any(place.start() <= numeral.start and numeral.end <= place.end() for place in places):
-            return False
-        return bool(self.why) or any(numeral.is_rounded(number) for number in self._numbers())
+        return any(place.start() <= numeral.start and numeral.end <= place.end() for place in places)
 
-    def _numbers(self) -> Iterable[float]:
-        return [eval(self.equals, vars(math))] if self.equals else recorded(self.source)
+    def agrees(self, numeral: Numeral, sections: Sequence[Section]) -> bool:
+        """Whether the number is what the arithmetic or the source says. Raises `ValueError` if a number is retyped."""
+        return bool(self.why) or any(numeral.is_rounded(number) for number in self._numbers(sections))
 
+    def _numbers(self, sections: Sequence[Section]) -> Iterable[float]:
+        if self.source:
+            return recorded(self.source)
+        for part in self._parts(ast.Constant):
+            if not is_given(part.value, sections):
+                raise ValueError(
+                    f"facts.toml, {self.table}: {part.value} in {self.equals!r} is neither in code nor in text: "
+                    "if a cell prints it, name the output with `of`."
+                )
+        values = {name: printed_number(*place, sections) for name, place in self.of.items()}
+        return [] if None in values.values() else [eval(self.equals, vars(math) | values)]
 
-@dataclass
-class Section:
-    """The part of a chapter under one ## heading: its text, and the numbers of its outputs and of its code."""
-
-    passages: list[str] = field(default_factory=list)
-    printed: set[float] = field(default_factory=set)
-    written: set[float] = field(default_factory=set)
-    has_code: bool = False
+    def _parts(self, kind: type) -> Iterator:
+        return (node for node in ast.walk(ast.parse(self.equals or "0", mode="eval")) if isinstance(node, kind))
 
 
 @dataclass(frozen=True)
@@ -131,9 +154,11 @@ def check(name: str, sections: Sequence[Section], facts: Sequence[Fact]) -> tupl
     for section in sections:
         for passage in section.passages:
             for numeral in in_prose(passage):
-                known = [fact for fact in of_chapter if fact.covers(passage, numeral)]
-                used.update(known)
-                if not known and not supported(numeral, section, sections):
+                about = [fact for fact in of_chapter if fact.covers(passage, numeral)]
+                right = [fact for fact in about if fact.agrees(numeral, sections)]
+                used.update(right)
+                bound = any(fact.of for fact in about)
+                if not right and (bound or not supported(numeral, section, sections)):
                     missing.append(Unsupported(passage, numeral))
     return missing, [fact for fact in facts if fact.table == name and fact not in used]
 
@@ -157,6 +182,24 @@ def is_setting(numeral: Numeral, section: Section, sections: Sequence[Section]) 
     return any(numeral.is_exactly(number) for place in places for number in place.written)
 
 
+def is_given(number: float, sections: Sequence[Section]) -> bool:
+    """Whether arithmetic may use the number: it is a small one, a constant of the chapter's code, or in its text."""
+    in_texts = (numeral.value for part in sections for passage in part.passages for numeral in in_prose(passage))
+    written = (constant for part in sections for constant in part.written)
+    return is_small(number) or any(math.isclose(number, known) for known in (*written, *in_texts))
+
+
+def printed_number(cell: str, beginning: str, place: int, sections: Sequence[Section]) -> float | None:
+    """The number at this place, from 1, behind the beginning of a line that the cell printed; None if there is none.
+
+    Several lines with this beginning, as of a wide table, count as one.
+    """
+    named = re.compile(rf"\s*{re.escape(beginning)}(?![\w.-])(?P<rest>.*)")
+    found = (named.match(line) for part in sections for line in part.lines.get(cell, []))
+    numbers = [number for line in found if line for number in in_outputs(line["rest"], shares=False)]
+    return numbers[place - 1] if 0 < place <= len(numbers) else None
+
+
 def sections_of(notebook: NotebookNode) -> list[Section]:
     """The chapter by its ## headings."""
     sections = [Section()]
@@ -169,18 +212,24 @@ def sections_of(notebook: NotebookNode) -> list[Section]:
             sections[-1].has_code = True
             sections[-1].passages.append(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
             sections[-1].printed.update(number for text in texts_of(cell) for number in in_outputs(text))
+            sections[-1].lines[cell.id] = [line for text in plain_texts(cell) for line in text.splitlines()]
             sections[-1].written.update(in_code(cell.source))
     return sections
 
 
 def texts_of(cell: NotebookNode) -> Iterator[str]:
     """The texts that a code cell printed or showed."""
+    yield from plain_texts(cell)
+    yield from (without_tags(output.get("data", {}).get("text/html", "")) for output in cell.outputs)
+
+
+def plain_texts(cell: NotebookNode) -> Iterator[str]:
+    """The same without HTML, which repeats the tables."""
     for output in cell.outputs:
         shown = output.get("data", {})
         yield output.get("text", "")
         yield shown.get("text/plain", "")
         yield shown.get("text/markdown", "")
-        yield without_tags(shown.get("text/html", ""))
 
 
 @cache

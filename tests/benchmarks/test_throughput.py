@@ -160,8 +160,8 @@ def test_without_jpeg_files_the_message_names_the_remedy():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--batches", "0"], "0 batches of 8 images cannot be measured, since celeba has 24 images"),
-        (["--batches", "4"], "4 batches of 8 images cannot be measured, since celeba has 24 images"),
+        (["--batches", "0"], "0 batches of 8 images cannot be measured, because celeba has 24 images"),
+        (["--batches", "4"], "4 batches of 8 images cannot be measured, because celeba has 24 images"),
         (["--rounds", "0"], "0 rounds of"),
         (["--experiment", "celeba65"], "did you mean celeba64"),
         (["--set", "epochs"], "--set takes key=value"),

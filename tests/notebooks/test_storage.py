@@ -15,7 +15,7 @@ from notebooks.execute import write
 from notebooks.storage import compressed, store_lighter
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-LIMIT = 10e6  # bytes of all notebooks together
+LIMIT = 9e6  # bytes of all notebooks together
 
 
 def png(picture: Image.Image) -> bytes:
@@ -57,9 +57,24 @@ def test_a_chart_becomes_a_palette_that_looks_the_same():
     difference = np.abs(pixels(lighter) - pixels(chart()))
     assert mime == "image/png" and Image.open(BytesIO(lighter)).mode == "P"
     assert len(lighter) < 0.6 * len(png(chart()))
-    assert difference.mean() < 0.15
+    assert difference.mean() < 0.22
     assert (pixels(lighter)[0, 0] == 255).all()  # white stays white
     assert np.percentile(difference, 99.9) < 25
+
+
+def test_a_letter_in_a_colour_of_its_own_keeps_it():
+    """Although a palette without this colour would change the picture on average by next to nothing."""
+    picture = chart()
+    ImageDraw.Draw(picture).text((1400, 20), "B", "#785ef0", ImageFont.load_default(32))
+    mime, lighter = compressed(png(picture))
+    letter = (pixels(picture) == (0x78, 0x5E, 0xF0)).all(-1)
+    assert mime == "image/png" and letter.sum() > 30
+    assert np.percentile(np.abs(pixels(lighter) - pixels(picture))[letter], 90) <= 16
+
+
+def test_a_picture_with_a_palette_is_compressed_once():
+    _, once = compressed(png(chart()))
+    assert compressed(once) == ("image/png", once)
 
 
 def test_images_become_a_jpeg_that_looks_the_same():
@@ -67,16 +82,17 @@ def test_images_become_a_jpeg_that_looks_the_same():
     assert mime == "image/jpeg"
     assert len(lighter) < 0.2 * len(png(photograph()))
     assert (
-        10 * np.log10(255**2 / np.square(pixels(lighter, photograph()) - pixels(photograph())).mean()) > 38
+        10 * np.log10(255**2 / np.square(pixels(lighter, photograph()) - pixels(photograph())).mean()) > 37
     )  # decibels
 
 
-def test_single_pixels_stay_exact():
+def test_single_pixels_stay_sharp():
     noise = np.random.default_rng(0).integers(0, 256, (32, 7 * 32, 3), np.uint8)
     squares = Image.fromarray(noise).resize((7 * 192, 192), Image.Resampling.NEAREST)
     mime, lighter = compressed(png(squares))
     assert mime == "image/png"
-    assert (pixels(lighter) == pixels(squares)).all()
+    assert np.abs(pixels(lighter) - pixels(squares)).max() <= 2
+    assert len(lighter) < 0.95 * len(png(squares))
 
 
 def test_a_chart_with_images_in_it_keeps_its_colours():

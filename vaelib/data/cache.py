@@ -118,7 +118,7 @@ def _look(folder: Path, version: str) -> tuple[dict | None, str]:
         is_old = index["version"] != version or changed(index["stamp"])
     except Exception:  # a damaged index or header raises errors of a dozen kinds
         return None, "is damaged"
-    return (None, "is out of date, since its source has changed") if is_old else (index, "")
+    return (None, "is out of date, because its source has changed") if is_old else (index, "")
 
 
 def _require_whole(folder: Path, index: dict) -> None:

@@ -120,7 +120,7 @@ def require_few(broken: Mapping[str, Cause], total: int, source: str, listing: P
     number = "None" if len(broken) == total else f"Only {total - len(broken):,}"
     remedies = list(dict.fromkeys(cause.remedy for cause in kinds))
     raise UserError(
-        f"{number} of the {total:,} images in {source} can be read, since {' and '.join(parts)}{where}: "
+        f"{number} of the {total:,} images in {source} can be read, because {' and '.join(parts)}{where}: "
         f"{'; '.join(remedies)}."
     )
 

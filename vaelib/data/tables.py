@@ -67,7 +67,7 @@ def labels(table: Table, stems: Sequence[str], places: str) -> np.ndarray:
         words = table.rows[stem].split()
         if len(words) != len(table.columns):
             raise UserError(
-                f"{table.path} is damaged, since its row {stem} has {len(words)} values, not {len(table.columns)}: "
+                f"{table.path} is damaged, because its row {stem} has {len(words)} values, not {len(table.columns)}: "
                 f"get the file again, from {places}."
             )
         numbers = list(map(_number, words))
