@@ -82,12 +82,6 @@ def figure(name: str, picture: str, alt: str, caption: str, width: int | None = 
     return "\n".join([f":::{{figure}} {picture}", *options, "", caption, ":::"])
 
 
-def two_columns(*cells: str) -> str:
-    """Cells beside each other, or below each other on a narrow screen."""
-    items = [f"::::{{grid-item}}\n{cell}\n::::" for cell in cells]
-    return "\n".join([":::::{grid} 1 1 2 2", ":gutter: 2", "", *items, ":::::"])
-
-
 def in_words(names: Sequence[str]) -> str:
     """Names in code, joined as in a sentence."""
     quoted = [f"`{name}`" for name in names]

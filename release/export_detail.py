@@ -75,7 +75,7 @@ def rounded_network(network: nn.Module) -> nn.Module:
 
 
 def difference(run: Run, x_hat: Tensor) -> Tensor:
-    """How much rounding changes each pixel of decoded images x_hat with the run's detail, without the sign."""
+    """How much rounding changes each pixel of decoded images x_hat with the run's detail, as an absolute value."""
     page = copy.copy(run.detail)
     page.network = rounded_network(page.network)
     exact, rounded_ = (flow(x_hat, torch.Generator().manual_seed(0)) for flow in (run.detail, page))

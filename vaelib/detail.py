@@ -4,9 +4,7 @@ A decoder trained by squared error generates the mean of all the images that its
 blurred. `Detail` draws one of these images instead. It is a rectified flow (Liu, Gong & Liu 2023) from the decoded
 image, plus a little noise, to the photograph: a network learns by least squares the velocity on the straight line from
 one to the other. The line starts at the mean, not at pure noise, so the network learns only what the mean lacks. This
-is posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12) with one difference: the network sees the
-decoded image, too. So it learns draws from the photographs that fit one decoded image, which cost twice the squared
-error of their mean, and not the map to photographs that costs least.
+is posterior-mean rectified flow (Ohayon, Michaeli & Elad 2025; chapter 12).
 
 The model is not touched: its encoder, codes and directions stay as they are.
 """
@@ -33,9 +31,9 @@ CHANNELS = (32, 64, 96, 128)  # features at full size, at half of it, and so on
 PIXELS_A_SIDE = 64  # the largest map inside the network: of larger images, blocks of pixels become features
 FREQUENCIES = 16  # of the sines and cosines that encode the time
 TIME_FEATURES = 128
-SIGMA = 0.1  # standard deviation of the noise at the start, in units of pixels in [0, 1]
+SIGMA = 0.05  # standard deviation of the noise at the start, in units of pixels in [0, 1]
 BATCH = 32  # images in a training step; half as many of 128 pixels, which have four times the pixels to learn from
-LEARNING_RATE = 1e-3  # at its peak; of blocks of 2 x 2 pixels it is half, since the full one diverged
+LEARNING_RATE = 1e-3  # at its peak; of blocks of 2 x 2 pixels it is half, because the full one diverged
 SOLVER_STEPS = 8  # from the decoded image to the detailed one
 CHECKPOINT_EVERY = 200  # training steps
 AT_ONCE = 64  # images detailed in one batch
@@ -67,13 +65,13 @@ class FeatureNorm(nn.LayerNorm):
 
 
 class UNet(nn.Module):
-    """The velocity of images at time t, given the decoded images: a U-Net (Ronneberger, Fischer & Brox 2015).
+    """The velocity of images at time t: a U-Net (Ronneberger, Fischer & Brox 2015).
 
     Its left side halves the map and widens the features from level to level, its right side goes back, and at each
     level the left side's map is added. `patch` × `patch` pixels together are the colours of one point of the first map.
 
-    Beside the network a straight path takes what x differs from the decoded image, times a learned number that depends
-    on the time alone. It removes most of the noise, which so need not pass through the features (Karras et al. 2022).
+    Beside the network a straight path takes the image itself, times a learned number that depends on the time alone. It
+    removes most of the noise, which so need not pass through the features (Karras et al. 2022).
     """
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS, patch: int = 1):
@@ -82,7 +80,7 @@ class UNet(nn.Module):
         self.time = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, TIME_FEATURES), nn.SiLU(), nn.Linear(TIME_FEATURES, TIME_FEATURES), nn.SiLU()
         )
-        self.inlet = nn.Conv2d(6 * patch**2, channels[0], 3, padding=1)
+        self.inlet = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
         self.left = nn.ModuleList(Block(c) for c in channels[:-1])
         self.halve = nn.ModuleList(nn.Conv2d(c, wider, 4, stride=2, padding=1) for c, wider in pairwise(channels))
         self.middle = nn.ModuleList(Block(channels[-1]) for _ in range(2))
@@ -94,12 +92,12 @@ class UNet(nn.Module):
         self.straight = nn.Linear(TIME_FEATURES, 1)
         set_to_zero(self.straight)
 
-    def forward(self, x: Tensor, x_hat: Tensor, t: Tensor) -> Tensor:
-        """dx/dt (B, 3, H, W) at images x, for decoded images x_hat of the same shape and times t (B,) in [0, 1]."""
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """dx/dt (B, 3, H, W) at images x of that shape and times t (B,) in [0, 1]."""
         angles = t[:, None] * torch.logspace(0, 2, FREQUENCIES, device=t.device)  # 1 to 100 radians
         time = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))
-        pixels = 4 * torch.cat([x, x_hat], dim=1) - 2  # of a standard deviation near 1
-        h = self.inlet(functional.pixel_unshuffle(pixels, self.patch).contiguous(memory_format=torch.channels_last))
+        pixels = functional.pixel_unshuffle(4 * x - 2, self.patch)  # of a standard deviation near 1
+        h = self.inlet(pixels.contiguous(memory_format=torch.channels_last))
         skipped = []
         for block, halve in zip(self.left, self.halve, strict=True):
             h = block(h, time)
@@ -109,7 +107,7 @@ class UNet(nn.Module):
             h = block(h, time)
         for narrow, block in reversed(list(zip(self.narrow, self.right, strict=True))):
             h = block(functional.interpolate(narrow(h), scale_factor=2.0) + skipped.pop(), time)
-        straight = self.straight(time).float()[:, :, None, None] * (x - x_hat)
+        straight = self.straight(time).float()[:, :, None, None] * (x - 0.5)
         return functional.pixel_shuffle(self.outlet(h).float(), self.patch) + straight
 
     def start_from(self, other: UNet) -> None:
@@ -236,7 +234,7 @@ class Detail:
         x = x_hat + self.sigma * noise
         for step in range(solver_steps):
             t = torch.full((len(x),), step / solver_steps, device=x.device)
-            x = x + self.network(x, x_hat, t) / solver_steps
+            x = x + self.network(x, t) / solver_steps
         return x.clamp(0, 1)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -253,7 +251,7 @@ class Detail:
         detail = cls(channels=(len(first), *wider), sigma=float(tensors["sigma"]))
         try:
             with torch.device("meta"):  # without storage, so only the tensors of the file take memory
-                detail.network = UNet(detail.channels, round((first.shape[1] / 6) ** 0.5))
+                detail.network = UNet(detail.channels, round((first.shape[1] / 3) ** 0.5))
             detail.network.load_state_dict(weights, assign=True)
         except RuntimeError as error:
             raise ValueError("the weights are not those of a pixel flow") from error
@@ -299,4 +297,4 @@ def matching_loss(
     start = x_hat + sigma * torch.randn(x.shape, generator=generator, device=x.device)
     t = torch.rand(len(x), generator=generator, device=x.device)
     point = torch.lerp(start, x, t[:, None, None, None])
-    return (network(point, x_hat, t) - (x - start)).square().mean()
+    return (network(point, t) - (x - start)).square().mean()

@@ -68,12 +68,11 @@ def test_every_variant_finishes_images(name: str, task: pixel_flow.Task):
 @pytest.mark.parametrize(
     ("name", "sigma", "features"),
     [
-        (pixel_flow.FLOW, 0.1, 32),
-        ("sigma 0.02", 0.02, 32),
-        ("sigma 0.05", 0.05, 32),
-        ("sigma 0.2", 0.2, 32),
-        ("half the features", 0.1, 16),
-        ("decoded means", 0.1, 32),
+        (pixel_flow.FLOW, 0.05, 32),
+        ("sigma 0.025", 0.025, 32),
+        ("sigma 0.1", 0.1, 32),
+        ("half the features", 0.05, 16),
+        ("decoded means", 0.05, 32),
     ],
 )
 def test_a_variant_changes_one_choice(name: str, sigma: float, features: int, task: pixel_flow.Task, fits):
@@ -93,22 +92,12 @@ def test_decoded_means_do_not_depend_on_a_draw(task: pixel_flow.Task):
     assert torch.equal(library.decode_again(model, x, torch.Generator().manual_seed(0)), task.run.model.reconstruct(x))
 
 
-def test_a_hidden_decoded_image_changes_nothing():
-    network = UNet((8, 8))
-    for weights in network.parameters():
-        torch.nn.init.normal_(weights, std=0.1)
-    t, decoded = torch.tensor([0.3, 0.6]), (x_hat(), 1 - x_hat())
-    assert not torch.equal(*(network(x_hat(), one, t) for one in decoded))
-    pixel_flow.hide_decoded(SimpleNamespace(network=network))
-    assert torch.equal(*(network(x_hat(), one, t) for one in decoded))
-
-
 @pytest.mark.parametrize("part", [pixel_flow.Attention, library.Block])
 def test_new_parts_change_nothing_at_first_and_are_learned(part: type):
     network = UNet((4, 4, 4, 4))
     torch.nn.init.normal_(network.outlet[2].weight)
     optimizer = torch.optim.AdamW(network.parameters())
-    given = x_hat(), 1 - x_hat(), torch.tensor([0.3, 0.6])
+    given = x_hat(), torch.tensor([0.3, 0.6])
     before, count = network(*given), len(list(network.parameters()))
     pixel_flow.enlarge(SimpleNamespace(network=network, optimizer=optimizer), part, slice(2, None))
     torch.testing.assert_close(network(*given), before)
@@ -212,5 +201,5 @@ def test_the_extra_is_asked_for_first(script, monkeypatch, capsys):
 def test_what_is_recorded_can_be_shown():
     recorded = pixel_flow.read(pixel_flow.RECORD)
     assert len({(of["variant"], of["steps"], of["seed"]) for of in recorded}) == len(recorded) > 0
-    assert {of["variant"] for of in recorded} <= set(pixel_flow.VARIANTS)
+    assert {of["variant"] for of in recorded if "commit" not in of} <= set(pixel_flow.VARIANTS)
     assert len(pixel_flow.table(recorded)) == len({(of["variant"], of["steps"]) for of in recorded})

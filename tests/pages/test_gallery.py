@@ -58,6 +58,46 @@ def test_every_picture_is_there_and_described() -> None:
     assert len(set(names)) == len(names)
 
 
+def sections(page: str) -> dict[str, str]:
+    """The part of the page about each run."""
+    parts = re.split(r"^### (.+)$", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_samples_come_first_then_the_card_and_the_rest_is_folded(sources: Sources) -> None:
+    of = sections(gallery.PAGE.read_text())
+    for run in sources.runs:
+        before_card, _, after = of[run.name].partition(":::{card}\n")
+        card, _, folded = after.partition("::::{dropdown}")
+        shown = ["samples-detail", "samples"] if run.has(gallery.DETAILED_SAMPLES) else ["samples"]
+        assert figures_of(before_card) == [f"fig-gallery-{run.slug}-{part}" for part in shown]
+        assert run.seconds in card and run.training["hardware"] in card and not figures_of(card)
+        assert {f"fig-gallery-{run.slug}-{part}" for part in ("curves", "samples-normal", "reconstructions")} <= set(
+            figures_of(folded)
+        )
+
+
+def figures_of(page: str) -> list[str]:
+    """The names of the figures, in order."""
+    return re.findall(r"^:name: (\S+)$", page, re.MULTILINE)
+
+
+def test_samples_are_enlarged_by_a_whole_number(sources: Sources) -> None:
+    for run in sources.runs:
+        columns, rows, factor = gallery.LARGE[run.experiment.size]
+        with Image.open(gallery.PICTURES / f"{run.slug}-samples.webp") as picture:
+            step = factor * run.experiment.size + gallery.GAP
+            assert picture.size == (columns * step + gallery.GAP, rows * step + gallery.GAP)
+            on_the_page = factor * run.experiment.size * gallery.WIDTH / picture.width
+        assert on_the_page > (90 if run.experiment.size == 32 else 125)  # pixels
+        assert (gallery.PICTURES / f"{run.slug}-samples.webp").stat().st_size < 100e3
+
+
+def test_what_moves_is_folded_by_itself() -> None:
+    page = gallery.PAGE.read_text()
+    assert page.count("training.webp") == page.count(":::{dropdown} Watch it train\n:::{figure} ../vaelib/shipped/")
+
+
 def test_a_part_without_a_record_is_left_out(tmp_path: Path) -> None:
     shutil.copytree(gallery.SHIPPED / "faces32", tmp_path / "shipped" / "faces32")
     for name in ("codes.safetensors", "interpolations.webp", "training.webp"):

@@ -115,7 +115,8 @@ def test_new_weights_have_no_pixel_flow(run):
     [
         (lambda tensors: {"sigma": tensors["sigma"]}, "inlet.weight"),
         (lambda tensors: tensors | {"inlet.bias": tensors["inlet.bias"] * torch.nan}, "not finite"),
-        (lambda tensors: tensors | {"inlet.weight": torch.zeros(8, 24, 3, 3)}, "pixel"),
+        (lambda tensors: tensors | {"inlet.weight": torch.zeros(8, 12, 3, 3)}, "pixel"),
+        (lambda tensors: tensors | {"inlet.weight": torch.zeros(8, 6, 3, 3)}, "pixel flow.*: remove it, and give"),
     ],
 )
 def test_a_file_that_is_no_pixel_flow_of_this_run_is_refused(run, changed, reason):

@@ -85,7 +85,9 @@ def read_detail(path: Path, architecture: dict) -> Detail:
         if detail.network.patch != patch_of(architecture["image_size"]):
             raise ValueError(f"it is not for images of {architecture['image_size']} pixels")
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is incomplete or inconsistent ({error}): train or copy the run again.") from error
+        raise UserError(
+            f"{path} is incomplete or inconsistent ({error}): remove it, and give `vaelib refine {path.parent}`."
+        ) from error
     return detail
 
 

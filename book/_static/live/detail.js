@@ -1,5 +1,5 @@
 // The pixel flow, as in vaelib.detail: from a decoded picture and a little noise, eight small steps to a picture with
-// detail. The velocity of each step is what a U-Net makes of the picture on its way, the decoded picture and the time.
+// detail. The velocity of each step is what a U-Net makes of the picture on its way, and of the time.
 //
 // A picture takes some seconds, so every function that works long is a generator (function*). It yields after each
 // piece of work, and `unhurried` lets the page breathe there. Maps and layers are those of vaelib.js.
@@ -86,9 +86,9 @@ const pixelFlow = (() => {
 
   // The U-Net: the velocity at the picture x and the time t. Its left side halves the map from level to level, its
   // right side doubles it and adds the left side's map of the same size. Beside it runs the straight path.
-  function* velocity(network, x, picture, t) {
+  function* velocity(network, x, t) {
     const time = vaelib.timeFeatures(network, t);
-    let map = yield* convolution(network.inlet, sideBySide(x, picture));
+    let map = yield* convolution(network.inlet, { ...x, values: x.values.map((value) => 4 * value - 2) });
     const kept = [];
     for (const [level, halve] of network.halve.entries()) {
       kept.push(yield* block(network.left[level], map, time));
@@ -102,17 +102,7 @@ const pixelFlow = (() => {
     }
     const { values } = yield* convolution(network.outlet, activated(map, network.norm));
     const straight = vaelib.run([network.straight], { size: 1, channels: time.length, values: time }).values[0];
-    return values.map((value, i) => value + straight * (x.values[i] - picture.values[i]));
-  }
-
-  // Six channels, from -2 to 2: the colours of both pictures.
-  function sideBySide(x, picture) {
-    const values = new Float32Array(2 * x.values.length);
-    for (let i = 0; i < values.length; i++) {
-      const from = 3 * Math.floor(i / 6) + (i % 3);
-      values[i] = 4 * (i % 6 < 3 ? x : picture).values[from] - 2;
-    }
-    return { ...x, channels: 6, values };
+    return values.map((value, i) => value + straight * (x.values[i] - 0.5));
   }
 
   // What a generator returns. Between its pieces of work the page gets its turn, and `signal` may end it.
@@ -133,7 +123,7 @@ const pixelFlow = (() => {
     const start = picture.values.map((value, i) => value + network.sigma[0] * noise[i]);
     let x = { ...picture, values: start };
     for (let step = 0; step < SOLVER_STEPS; step++) {
-      const slope = await unhurried(velocity(network, x, picture, step / SOLVER_STEPS), signal);
+      const slope = await unhurried(velocity(network, x, step / SOLVER_STEPS), signal);
       x = { ...x, values: x.values.map((value, i) => value + slope[i] / SOLVER_STEPS) };
       onstep(step + 1, inRange(x));
     }
