@@ -72,7 +72,7 @@ def test_few_broken_images_are_all_in_the_sentence(tmp_path):
     put(tmp_path / "a", *broken, content=PNG[:60])
     message = refusal(tmp_path / "a")
     assert f"Only 195 of the 200 images in {tmp_path / 'a'} can be read" in message
-    assert f"since {', '.join(broken)} are damaged or cut short" in message
+    assert f"because {', '.join(broken)} are damaged or cut short" in message
 
 
 def test_many_broken_images_are_all_in_a_file_that_goes_when_they_are_repaired(tmp_path):
