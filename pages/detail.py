@@ -157,13 +157,24 @@ def choices(record: dict) -> list[str]:
         "first form of the network saw the decoded image beside the moving one. It had more to do: it had to draw from "
         "the photographs that fit *this* image. With the decoded image hidden, both networks find the pictures nearer, "
         "and these cost less squared error. Neither more noise nor attention nor more blocks, which make a step "
-        "longer, showed such a gain. (These are earlier forms of the flow, with more noise than the present one.)",
+        f"longer, showed such a gain.{earlier(record['runs'])}",
         "\n".join(f"- *{name}*: {text}." for name, text in about.items()),
         *(
             choices_table(name, [run for run in record["runs"] if run["steps"] == count])
             for name, count in zip(names, steps, strict=True)
         ),
     ]
+
+
+def earlier(made: Sequence[dict]) -> str:
+    """Which fits are of an earlier form of the flow, and where its code is; nothing if none is."""
+    commits = sorted({run["commit"] for run in made if "commit" in run})
+    if not commits:
+        return ""
+    return (
+        " All rows whose name says *decoded image* are of earlier forms, with more noise than the present one, and are "
+        f"repeated by the code of commit {' or '.join(f'`{commit}`' for commit in commits)}."
+    )
 
 
 def choices_table(name: str, runs: Sequence[dict]) -> str:

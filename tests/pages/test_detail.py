@@ -108,6 +108,13 @@ def test_the_table_of_choices_has_every_fit():
         assert f"- *{of['variant']}*: {of['about']}." in text
 
 
+def test_rows_of_an_earlier_form_name_the_commit_of_their_code():
+    runs = read_sources(results.SHIPPED, results.RECORDED).pixel_flow["runs"]
+    assert all(("commit" in of) == ("decoded image" in of["variant"]) for of in runs)
+    assert "`8529d67`" in detail.earlier(runs)
+    assert detail.earlier([of for of in runs if "commit" not in of]) == ""
+
+
 def test_fits_of_other_lengths_have_a_table_of_their_own():
     runs = read_sources(results.SHIPPED, results.RECORDED).pixel_flow["runs"]
     longer = [{**of, "steps": 2 * of["steps"]} for of in runs]
