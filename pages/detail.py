@@ -18,12 +18,13 @@ def section(
     by_setting: dict | None,
     by_eye: dict | None,
     by_choice: dict | None,
+    continued: dict | None,
     pictures: Path,
 ) -> list[str]:
     """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them.
 
-    `by_setting` is the record of benchmarks/detail.py, `by_eye` what people said of samples, and `by_choice` the record
-    of benchmarks/pixel_flow.py, if there are such.
+    `by_setting` is the record of benchmarks/detail.py, `by_eye` what people said of samples, `by_choice` the record of
+    benchmarks/pixel_flow.py, and `continued` what further training of a shipped flow gave, if there are such.
     """
     measured = [run for run in runs if run.compared and run.detailed]
     if not measured:
@@ -42,6 +43,7 @@ def section(
         *(settings(by_setting) if by_setting else []),
         *(verdicts(by_eye) if by_eye else []),
         *(choices(by_choice) if by_choice else []),
+        *(longer(continued, measured) if continued else []),
     ]
 
 
@@ -202,6 +204,45 @@ def choices_table(name: str, runs: Sequence[dict]) -> str:
     )
     header = ["variant", "seed", "minutes", "PSNR, dB", "attributes", "ImageNet", "recall"]
     return table(name, caption, header, rows, words=1)
+
+
+def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
+    """What became of a shipped flow that was trained on; nothing if its run is not among those that are measured."""
+    run = next((run for run in measured if run.name == record["run"]), None)
+    if not run:
+        return []
+    fits = [("as shipped", run.run.metrics["detail"], run.detailed.evaluation)]
+    fits += [(of["about"], of["fit"], of["evaluation"]) for of in record["fits"]]
+    sets = (evaluation.RECONSTRUCTIONS, best_samples(run))
+    rows = [
+        [
+            about,
+            number(1000 * fit["losses"][-1]),
+            number(measures["psnr"]),
+            *(score_of(measures, "frechet", name, title) for title in sets for name in NETWORKS),
+            score(measures["precision_recall"], "recall", best_samples(run)),
+        ]
+        for about, fit, measures in fits
+    ]
+    header = ["fit", "loss × 1000", "PSNR, dB"]
+    header += [f"{set_label(title)}: {name}" for title in sets for name in NETWORKS] + ["recall of samples"]
+    caption = (
+        f"The pixel flow of `{run.name}`, and the same flow after more training: the loss of its last steps, and what "
+        f"`vaelib evaluate` measures. Repeat it: `vaelib refine RUN --steps {record['fits'][0]['fit']['steps']} "
+        f"--start {run.name}`, where RUN is a copy of the shipped folder."
+    )
+    return [
+        "Would a longer fit help? The loss went on falling, but neither network finds the pictures clearly nearer "
+        "({numref}`tab-results-detail-longer`). The last steps saw only photographs that the model itself had not been "
+        "trained on. It reconstructs its training images with less error than new ones, so these are the pairs that a "
+        "new face gives, and their loss is larger. This did not help either, so the shipped flow is the shorter one.",
+        table("tab-results-detail-longer", caption, header, rows, words=1),
+    ]
+
+
+def score_of(measures: dict, key: str, features: str, title: str) -> str:
+    """A distance of a set of images in some features, with its error."""
+    return with_error(measures[key][features][title], measures[f"{key}_error"][features][title])
 
 
 def verdicts(record: dict) -> list[str]:

@@ -35,6 +35,7 @@ RUNS = ("runs",)
 NETWORKS = ("networks", "protocol", "hardware", "versions", "seconds", "seed")
 OF_A_NETWORK = ("about", "distances", "errors")
 OF_DETAIL = ("run", "prior", "features", "sets", "protocol")
+CONTINUED = ("run", "fits")
 BY_EYE = ("question", "verdicts", "seed", "images", "sets")
 ADVICE = "restore the file from git, or make it again"
 
@@ -52,6 +53,7 @@ class Sources:
     detail: dict | None
     by_eye: dict | None
     pixel_flow: dict | None
+    continued: dict | None
 
     def of(self, dataset: str) -> list[RunRecord]:
         """The runs on a dataset."""
@@ -74,6 +76,7 @@ class Sources:
             "Detail is not recorded by solver steps and temperature.": self.detail,
             "No count of broken faces is recorded.": self.by_eye,
             "The choices in the pixel flow are not recorded.": self.pixel_flow,
+            "No longer fit of a pixel flow is recorded.": self.continued,
         }
         return [
             *(
@@ -128,6 +131,7 @@ def read_sources(shipped: Path, recorded: Path) -> Sources:
         detail=read_optional(recorded / "detail.json", OF_DETAIL),
         by_eye=read_optional(recorded / "by-eye.json", BY_EYE),
         pixel_flow=read_optional(recorded / "pixel-flow.json", RUNS),
+        continued=read_optional(recorded / "continued.json", CONTINUED),
     )
 
 

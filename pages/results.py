@@ -15,6 +15,7 @@ records are:
         detail.json          by benchmarks/detail.py
         pixel-flow.json      by benchmarks/pixel_flow.py
         by-eye.json          what two readers said of pictures, by benchmarks/by_eye.py
+        continued.json       what further training of a shipped pixel flow gave, by vaelib refine and vaelib evaluate
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *detail.section(celeba, sources.detail, sources.by_eye, sources.pixel_flow, pictures),
+        *detail.section(celeba, sources.detail, sources.by_eye, sources.pixel_flow, sources.continued, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),

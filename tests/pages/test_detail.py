@@ -23,11 +23,11 @@ def run() -> RunRecord:
 
 def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, tmp_path: Path):
     plain = {key: value for key, value in run.evaluation.items() if key != "detail"}
-    assert detail.section([replace(run, evaluation=plain)], None, None, None, tmp_path) == []
+    assert detail.section([replace(run, evaluation=plain)], None, None, None, None, tmp_path) == []
 
 
 def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(run: RunRecord, tmp_path: Path):
-    text = "\n".join(detail.section([run], None, None, None, tmp_path))
+    text = "\n".join(detail.section([run], None, None, None, None, tmp_path))
     assert (tmp_path / "detail.webp").is_file()
     assert f"{run.run.metrics['detail']['steps']:,} steps" in text
     for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
@@ -47,7 +47,7 @@ def test_the_finding_is_the_ratio_of_the_distances(run: RunRecord):
 
 def test_the_table_of_settings_has_every_measured_set(run: RunRecord, tmp_path: Path):
     record = read_sources(results.SHIPPED, results.RECORDED).detail
-    text = "\n".join(detail.section([run], record, None, None, tmp_path))
+    text = "\n".join(detail.section([run], record, None, None, None, tmp_path))
     rows = [line for line in text.partition("tab-results-detail-settings\n")[2].splitlines() if "±" in line]
     assert len(rows) == len(record["sets"]) > 10
     for of, row in zip(record["sets"], rows, strict=True):
@@ -133,3 +133,33 @@ def test_the_text_on_choices_is_what_the_record_says():
         assert hidden["frechet"][name][0] < distance - 2 * error
         for other in (f"{shown}, attention", f"{shown}, twice the blocks", "decoded image shown, sigma 0.2"):
             assert found[other]["frechet"][name][0] > distance - error
+
+
+def test_the_text_on_a_longer_fit_is_what_the_record_says(run: RunRecord):
+    """The loss fell by more than 4 %, and no distance is smaller than that of the shipped flow by two errors."""
+    record = read_sources(results.SHIPPED, results.RECORDED).continued
+    losses = run.run.metrics["detail"]["losses"]
+    first = record["fits"][0]
+    assert first["fit"]["losses"][-1] < 0.96 * losses[-1]
+    assert [of["fit"]["images"] for of in record["fits"]] == [37_540, 37_540 - 22_000]
+    for of in record["fits"]:
+        for name in detail.NETWORKS:
+            for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
+                new, new_error = (of["evaluation"][key][name][title] for key in ("frechet", "frechet_error"))
+                old, old_error = run.detailed.estimate("frechet", name, title)
+                assert new > old - 2 * (new_error**2 + old_error**2) ** 0.5
+
+
+def test_the_table_of_longer_fits_has_a_row_for_each(run: RunRecord):
+    record = read_sources(results.SHIPPED, results.RECORDED).continued
+    text = "\n".join(detail.longer(record, [run]))
+    for of in record["fits"]:
+        made = of["evaluation"]
+        distances = [
+            detail.score_of(made, "frechet", name, title)
+            for title in (evaluation.RECONSTRUCTIONS, best_samples(run))
+            for name in detail.NETWORKS
+        ]
+        cells = [of["about"], number(1000 * of["fit"]["losses"][-1]), number(made["psnr"]), *distances]
+        assert re.search(" *\\| *".join(map(re.escape, cells)), text)
+    assert detail.longer(record, []) == []
