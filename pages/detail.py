@@ -213,36 +213,35 @@ def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
         return []
     fits = [("as shipped", run.run.metrics["detail"], run.detailed.evaluation)]
     fits += [(of["about"], of["fit"], of["evaluation"]) for of in record["fits"]]
-    sets = (evaluation.RECONSTRUCTIONS, best_samples(run))
+    sets, measures = (evaluation.RECONSTRUCTIONS, best_samples(run)), [measured for _, _, measured in fits]
     rows = [
-        [
-            about,
-            number(1000 * fit["losses"][-1]),
-            number(measures["psnr"]),
-            *(score_of(measures, "frechet", name, title) for title in sets for name in NETWORKS),
-            score(measures["precision_recall"], "recall", best_samples(run)),
-        ]
-        for about, fit, measures in fits
+        ["loss × 1000", *(number(1000 * fit["losses"][-1]) for _, fit, _ in fits)],
+        ["PSNR, dB", *(number(of["psnr"]) for of in measures)],
+        *(
+            [f"{set_label(title)}: {FEATURES[name]}", *(distance(of, name, title) for of in measures)]
+            for title in sets
+            for name in NETWORKS
+        ),
+        ["recall of samples", *(score(of["precision_recall"], "recall", best_samples(run)) for of in measures)],
     ]
-    header = ["fit", "loss × 1000", "PSNR, dB"]
-    header += [f"{set_label(title)}: {name}" for title in sets for name in NETWORKS] + ["recall of samples"]
+    header = ["", *(about for about, _, _ in fits)]
     caption = (
         f"The pixel flow of `{run.name}`, and the same flow after more training: the loss of its last steps, and what "
-        f"`vaelib evaluate` measures. Repeat it: `vaelib refine RUN --steps {record['fits'][0]['fit']['steps']} "
-        f"--start {run.name}`, where RUN is a copy of the shipped folder."
+        "`vaelib evaluate` measures (Fréchet distances in the features of two networks). Repeat it: `vaelib refine RUN "
+        f"--steps {record['fits'][0]['fit']['steps']} --start {run.name}`, where RUN is a copy of the shipped folder."
     )
     return [
         "Would a longer fit help? The loss went on falling, but neither network finds the pictures clearly nearer "
         "({numref}`tab-results-detail-longer`). The last steps saw only photographs that the model itself had not been "
         "trained on. It reconstructs its training images with less error than new ones, so these are the pairs that a "
         "new face gives, and their loss is larger. This did not help either, so the shipped flow is the shorter one.",
-        table("tab-results-detail-longer", caption, header, rows, words=1),
+        table("tab-results-detail-longer", caption, header, rows),
     ]
 
 
-def score_of(measures: dict, key: str, features: str, title: str) -> str:
-    """A distance of a set of images in some features, with its error."""
-    return with_error(measures[key][features][title], measures[f"{key}_error"][features][title])
+def distance(measures: dict, features: str, title: str) -> str:
+    """The Fréchet distance of a set of images in some features, with its error."""
+    return with_error(*(measures[key][features][title] for key in ("frechet", "frechet_error")))
 
 
 def verdicts(record: dict) -> list[str]:
