@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pages import plots
 from pages.markdown import PICTURES, figure, number, table, with_error
 from pages.models import FEATURES, protocol
-from pages.records import DETAILED_SAMPLES, SAMPLES, RunRecord
+from pages.records import DETAILED_SAMPLES, SAMPLES, RunRecord, Sources
 from pages.sharpening import NETWORKS, best_samples, set_label
 from vaelib.runs import evaluation
 
 
-def section(
-    runs: Sequence[RunRecord],
-    by_setting: dict | None,
-    by_eye: dict | None,
-    by_choice: dict | None,
-    continued: dict | None,
-    pictures: Path,
-) -> list[str]:
+def section(runs: Sequence[RunRecord], sources: Sources, pictures: Path) -> list[str]:
     """Samples with detail, and their metrics beside those of plain ones; nothing if no run has them.
 
-    `by_setting` is the record of benchmarks/detail.py, `by_eye` what people said of samples, `by_choice` the record of
-    benchmarks/pixel_flow.py, and `continued` what further training of a shipped flow gave, if there are such.
+    Then what `sources` has of solver steps and temperature, of readers, of the flow's choices, and of a longer fit.
     """
     measured = [run for run in runs if run.compared and run.detailed]
     if not measured:
@@ -40,10 +33,10 @@ def section(
         f"{' '.join(finding(run) for run in measured)} (A draw is farther from its original than the mean.) "
         "{numref}`tab-results-detail` has the distances.",
         detail_table(measured),
-        *(settings(by_setting) if by_setting else []),
-        *(verdicts(by_eye) if by_eye else []),
-        *(choices(by_choice) if by_choice else []),
-        *(longer(continued, measured) if continued else []),
+        *(settings(sources.detail) if sources.detail else []),
+        *(verdicts(sources.by_eye) if sources.by_eye else []),
+        *(choices(sources.pixel_flow) if sources.pixel_flow else []),
+        *(longer(sources.continued, measured) if sources.continued else []),
     ]
 
 
@@ -211,20 +204,22 @@ def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
     run = next((run for run in measured if run.name == record["run"]), None)
     if not run:
         return []
-    fits = [("as shipped", run.run.metrics["detail"], run.detailed.evaluation)]
-    fits += [(of["about"], of["fit"], of["evaluation"]) for of in record["fits"]]
-    sets, measures = (evaluation.RECONSTRUCTIONS, best_samples(run)), [measured for _, _, measured in fits]
-    rows = [
-        ["loss × 1000", *(number(1000 * fit["losses"][-1]) for _, fit, _ in fits)],
-        ["PSNR, dB", *(number(of["psnr"]) for of in measures)],
-        *(
-            [f"{set_label(title)}: {FEATURES[name]}", *(distance(of, name, title) for of in measures)]
-            for title in sets
-            for name in NETWORKS
-        ),
-        ["recall of samples", *(score(of["precision_recall"], "recall", best_samples(run)) for of in measures)],
+    later = [replace(run.detailed, evaluation=of["evaluation"]) for of in record["fits"]]
+    made = [run.detailed, *later]
+    losses = [fit["losses"] for fit in (run.run.metrics["detail"], *(of["fit"] for of in record["fits"]))]
+    samples = best_samples(run)
+    distances = [
+        [f"{set_label(title)}: {FEATURES[name]}", *(with_error(*of.estimate("frechet", name, title)) for of in made)]
+        for title in (evaluation.RECONSTRUCTIONS, samples)
+        for name in NETWORKS
     ]
-    header = ["", *(about for about, _, _ in fits)]
+    rows = [
+        ["loss × 1000", *(number(1000 * of[-1]) for of in losses)],
+        ["PSNR, dB", *(number(of.evaluation["psnr"]) for of in made)],
+        *distances,
+        ["recall of samples", *(score(of.evaluation["precision_recall"], "recall", samples) for of in made)],
+    ]
+    header = ["", "as shipped", *(of["about"] for of in record["fits"])]
     caption = (
         f"The pixel flow of `{run.name}`, and the same flow after more training: the loss of its last steps, and what "
         "`vaelib evaluate` measures (Fréchet distances in the features of two networks). Repeat it: `vaelib refine RUN "
@@ -237,11 +232,6 @@ def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
         "new face gives, and their loss is larger. This did not help either, so the shipped flow is the shorter one.",
         table("tab-results-detail-longer", caption, header, rows),
     ]
-
-
-def distance(measures: dict, features: str, title: str) -> str:
-    """The Fréchet distance of a set of images in some features, with its error."""
-    return with_error(*(measures[key][features][title] for key in ("frechet", "frechet_error")))
 
 
 def verdicts(record: dict) -> list[str]:

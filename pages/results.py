@@ -90,7 +90,7 @@ def blocks(sources: Sources, pictures: Path) -> list[str]:
         *four_ways.four_ways(sources.run(AUTOENCODER), main, pictures),
         *section("Faces: the models side by side", models.side_by_side(celeba, "celeba")),
         *sharpening.section(celeba, main, recipe, pictures),
-        *detail.section(celeba, sources.detail, sources.by_eye, sources.pixel_flow, sources.continued, pictures),
+        *detail.section(celeba, sources, pictures),
         *networks.several(sources.sharpening),
         *benchmarks.pythae(sources.pythae),
         *rate_distortion.rate_distortion(celeba, pictures),

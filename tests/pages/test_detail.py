@@ -11,23 +11,30 @@ import pytest
 
 from pages import detail, results
 from pages.markdown import number, with_error
-from pages.records import RunRecord, read_sources
+from pages.records import RunRecord, Sources, read_sources
 from pages.sharpening import best_samples
 from vaelib.runs import evaluation
 
 
 @pytest.fixture(scope="module")
-def run() -> RunRecord:
-    return read_sources(results.SHIPPED, results.RECORDED).run("celeba64")
+def sources() -> Sources:
+    return read_sources(results.SHIPPED, results.RECORDED)
 
 
-def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, tmp_path: Path):
+@pytest.fixture(scope="module")
+def run(sources: Sources) -> RunRecord:
+    return sources.run("celeba64")
+
+
+def test_without_a_pixel_flow_there_is_no_section(run: RunRecord, sources: Sources, tmp_path: Path):
     plain = {key: value for key, value in run.evaluation.items() if key != "detail"}
-    assert detail.section([replace(run, evaluation=plain)], None, None, None, None, tmp_path) == []
+    assert detail.section([replace(run, evaluation=plain)], sources, tmp_path) == []
 
 
-def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(run: RunRecord, tmp_path: Path):
-    text = "\n".join(detail.section([run], None, None, None, None, tmp_path))
+def test_the_section_has_a_picture_the_cost_and_the_distances_of_both_networks(
+    run: RunRecord, sources: Sources, tmp_path: Path
+):
+    text = "\n".join(detail.section([run], sources, tmp_path))
     assert (tmp_path / "detail.webp").is_file()
     assert f"{run.run.metrics['detail']['steps']:,} steps" in text
     for title in (evaluation.RECONSTRUCTIONS, best_samples(run)):
@@ -45,9 +52,10 @@ def test_the_finding_is_the_ratio_of_the_distances(run: RunRecord):
     assert f"falls by {number(run.evaluation['psnr'] - run.evaluation['detail']['psnr'])} dB" in said
 
 
-def test_the_table_of_settings_has_every_measured_set(run: RunRecord, tmp_path: Path):
-    record = read_sources(results.SHIPPED, results.RECORDED).detail
-    text = "\n".join(detail.section([run], record, None, None, None, tmp_path))
+def test_the_table_of_settings_has_every_measured_set(run: RunRecord, sources: Sources, tmp_path: Path):
+    record = sources.detail
+    alone = replace(sources, by_eye=None, pixel_flow=None, continued=None)
+    text = "\n".join(detail.section([run], alone, tmp_path))
     rows = [line for line in text.partition("tab-results-detail-settings\n")[2].splitlines() if "±" in line]
     assert len(rows) == len(record["sets"]) > 10
     for of, row in zip(record["sets"], rows, strict=True):
@@ -141,6 +149,7 @@ def test_the_text_on_a_longer_fit_is_what_the_record_says(run: RunRecord):
     losses = run.run.metrics["detail"]["losses"]
     first = record["fits"][0]
     assert first["fit"]["losses"][-1] < 0.96 * losses[-1]
+    assert run.training["sigma"] ** 2 < 0.9 * run.evaluation["mse"]  # training images, and new ones
     assert [of["fit"]["images"] for of in record["fits"]] == [37_540, 37_540 - 22_000]
     for of in record["fits"]:
         for name in detail.NETWORKS:
@@ -157,7 +166,11 @@ def test_the_table_of_longer_fits_has_a_column_for_each(run: RunRecord):
     losses = [of["losses"][-1] for of in (run.run.metrics["detail"], *(of["fit"] for of in record["fits"]))]
     rows = [["as shipped", *(of["about"] for of in record["fits"])], [number(1000 * loss) for loss in losses]]
     sets = (evaluation.RECONSTRUCTIONS, best_samples(run))
-    rows += [[detail.distance(of, name, title) for of in made] for title in sets for name in detail.NETWORKS]
+    rows += [
+        [with_error(of["frechet"][name][title], of["frechet_error"][name][title]) for of in made]
+        for title in sets
+        for name in detail.NETWORKS
+    ]
     for cells in rows:
         assert re.search(" *\\| *".join(map(re.escape, cells)), text)
     assert detail.longer(record, []) == []
