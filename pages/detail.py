@@ -223,7 +223,9 @@ def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
     caption = (
         f"The pixel flow of `{run.name}`, and the same flow after more training: the loss of its last steps, and what "
         "`vaelib evaluate` measures (Fréchet distances in the features of two networks). Repeat it: `vaelib refine RUN "
-        f"--steps {record['fits'][0]['fit']['steps']} --start {run.name}`, where RUN is a copy of the shipped folder."
+        f"--steps {record['fits'][0]['fit']['steps']} --start {run.name}`, where RUN is a copy of the shipped folder, "
+        f"then the same with {record['fits'][1]['fit']['steps']} steps on the photographs of "
+        "`benchmarks/recorded/celeba-sample-more.csv` alone."
     )
     return [
         "Would a longer fit help? The loss went on falling, but neither network finds the pictures clearly nearer "
