@@ -224,7 +224,7 @@ def longer(record: dict, measured: Sequence[RunRecord]) -> list[str]:
         f"The pixel flow of `{run.name}`, and the same flow after more training: the loss of its last steps, and what "
         "`vaelib evaluate` measures (Fréchet distances in the features of two networks). Repeat it: `vaelib refine RUN "
         f"--steps {record['fits'][0]['fit']['steps']} --start {run.name}`, where RUN is a copy of the shipped folder, "
-        f"then the same with {record['fits'][1]['fit']['steps']} steps on the photographs of "
+        f"then the same with {record['fits'][1]['fit']['steps']:,} steps on the photographs of "
         "`benchmarks/recorded/celeba-sample-more.csv` alone."
     )
     return [
