@@ -1,64 +1,38 @@
 // A variational autoencoder of points in the plane, and its gradient, written out by hand.
 //
-// A batch of n vectors is one array of numbers, vector after vector. All numbers have double precision.
+// A batch of n vectors is one array of numbers, vector after vector, computed in double precision.
 "use strict";
 
-const VALUES = 2; // numbers of a data point, x and y
-const SMALLEST_SIGMA = 1e-3;
-
-// Random numbers from a seed: uniform in [0, 1), by the generator mulberry32, and normal, by Box and Muller.
-class Random {
-  constructor(seed) {
-    this.state = seed >>> 0;
-  }
-  uniform() {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-  normal() {
-    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
-  }
-  normals(count) {
-    return new Float64Array(count).map(() => this.normal());
-  }
-}
+const VALUES = 2, SMALLEST_SIGMA = 1e-3; // numbers of a data point, x and y, and the least noise of the decoder
 
 // A linear layer, y = W x + b. Its parameters are the rows of W, each followed by its number of b.
 class Linear {
   constructor(inputs, outputs, random, scale = 1) {
     Object.assign(this, { inputs, outputs });
     const deviation = scale / Math.sqrt(inputs + 1);
-    this.parameters = random.normals(outputs * (inputs + 1)).map((value) => deviation * value);
+    this.parameters = Float64Array.from(vaelib.normal(outputs * (inputs + 1), random), (value) => deviation * value);
     for (const kept of ["gradient", "mean", "meanSquare"]) this[kept] = new Float64Array(this.parameters.length);
   }
 
   forward(x) {
-    const { inputs, outputs, parameters } = this;
-    const y = new Float64Array((x.length / inputs) * outputs);
-    for (let i = 0, at = 0; at < y.length; i += inputs) {
-      for (let p = 0; p < parameters.length; at++) {
-        for (let k = 0; k < inputs; k++) y[at] += parameters[p++] * x[i + k];
-        y[at] += parameters[p++];
-      }
+    const { inputs, outputs, parameters } = this, y = new Float64Array((x.length / inputs) * outputs);
+    for (let i = 0, at = 0; at < y.length; i += inputs) for (let p = 0; p < parameters.length; at++) {
+      for (let k = 0; k < inputs; k++) y[at] += parameters[p++] * x[i + k];
+      y[at] += parameters[p++];
     }
     return y;
   }
 
   // From the derivative of the loss with respect to y: keeps that of the parameters, and returns that of x.
   backward(x, dy) {
-    const { inputs, parameters, gradient } = this;
-    const dx = new Float64Array(x.length);
+    const { inputs, parameters, gradient } = this, dx = new Float64Array(x.length);
     gradient.fill(0);
-    for (let i = 0, at = 0; at < dy.length; i += inputs) {
-      for (let p = 0; p < parameters.length; at++) {
-        for (let k = 0; k < inputs; k++, p++) {
-          gradient[p] += dy[at] * x[i + k];
-          dx[i + k] += dy[at] * parameters[p];
-        }
-        gradient[p++] += dy[at];
+    for (let i = 0, at = 0; at < dy.length; i += inputs) for (let p = 0; p < parameters.length; at++) {
+      for (let k = 0; k < inputs; k++, p++) {
+        gradient[p] += dy[at] * x[i + k];
+        dx[i + k] += dy[at] * parameters[p];
       }
+      gradient[p++] += dy[at];
     }
     return dx;
   }
@@ -75,15 +49,15 @@ class Linear {
   }
 }
 
+const pairs = (values) => Array.from({ length: values.length / 2 }, (_, k) => [values[2 * k], values[2 * k + 1]]);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const tanh = (a) => a.map(Math.tanh);
-// From the derivative with respect to h = tanh(a) to that with respect to a.
-const tanhBackward = (h, dh) => dh.map((slope, k) => slope * (1 - h[k] ** 2));
+const tanhBackward = (h, dh) => dh.map((slope, k) => slope * (1 - h[k] ** 2)); // h = tanh(a); the slope at a
 
 // Encoder and decoder have one hidden layer each. Its large first weights let the units bend in different places.
 class VAE {
   constructor(latent, hidden, random) {
-    Object.assign(this, { latent, steps: 0, adamSteps: 0 });
+    Object.assign(this, { latent, steps: 0, adamStart: 0 });
     this.layers = {
       encoder: new Linear(VALUES, hidden, random, 3),
       mu: new Linear(hidden, latent, random),
@@ -104,13 +78,12 @@ class VAE {
     return { decoded, xHat: this.layers.xHat.forward(decoded) };
   }
 
-  // One draw from each posterior, z = mu + sigma · epsilon, its reconstruction, and the losses as means over the points.
+  // A draw from each posterior, z = mu + sigma · epsilon, its reconstruction, and the losses as means over the points.
   // If sigma is undefined, the decoder has the best one, the root-mean-square error (chapter 4).
   evaluate(x, epsilon, sigma) {
     const { encoded, mu, logvar } = this.encode(x);
     const z = mu.map((mean, k) => mean + Math.exp(0.5 * logvar[k]) * epsilon[k]);
-    const { decoded, xHat } = this.decode(z);
-    const n = x.length / VALUES;
+    const { decoded, xHat } = this.decode(z), n = x.length / VALUES || 1; // there may be no point yet
     const rate = sum(mu.map((mean, k) => 0.5 * (mean ** 2 + Math.exp(logvar[k]) - logvar[k] - 1))) / n;
     const distortion = sum(x.map((value, k) => (value - xHat[k]) ** 2)) / n;
     sigma ??= Math.max(Math.sqrt(distortion / VALUES), SMALLEST_SIGMA);
@@ -136,14 +109,13 @@ class VAE {
   // One step of training on a batch.
   step(x, epsilon, settings) {
     this.backward(x, epsilon, settings);
-    this.steps += 1;
-    this.adamSteps += 1;
-    for (const layer of Object.values(this.layers)) layer.descend(settings.learningRate, this.adamSteps);
+    this.steps++;
+    for (const layer of Object.values(this.layers)) layer.descend(settings.learningRate, this.steps - this.adamStart);
   }
 
   // Another loss can have far larger gradients. With the averages of the old ones, Adam would take far too large steps.
   restartAdam() {
-    this.adamSteps = 0;
+    this.adamStart = this.steps;
     for (const { mean, meanSquare } of Object.values(this.layers)) [mean, meanSquare].forEach((kept) => kept.fill(0));
   }
 }
