@@ -441,16 +441,22 @@ def test_runs_of_different_length_are_in_different_tables():
 def test_pythae_is_shown_where_it_is_recorded(sources: Sources, tmp_path: Path):
     ratio = {"reconstructions": 0.6, "samples, best prior": 0.5}
     ratio |= {"samples, both sharpened": 0.4}
-    theirs = run_of("pythae", 0, 80.0, ratio=ratio)
-    (tmp_path / "pythae-quality.json").write_text(json.dumps({"runs": [run_of("vaelib", 0, 40.0), theirs]}))
+    ours, theirs = run_of("vaelib", 0, 40.0), run_of("pythae", 0, 80.0, ratio=ratio)
+    for run, far in ((ours, 210.0), (theirs, 300.0)):
+        seen = {"samples, normal": 400.0, "samples, gmm": far}
+        run["quality"]["imagenet"] = {"frechet": seen, "frechet_error": dict.fromkeys(seen, 2.0)}
+        run["quality"]["frechet_error"] = dict.fromkeys(run["quality"]["frechet"], 0.5)
+    (tmp_path / "pythae-quality.json").write_text(json.dumps({"runs": [ours, theirs]}))
     read = replace(read_sources(tmp_path, tmp_path), runs=sources.runs)
     assert not any("pythae" in line for line in read.missing)
     results.write(read, tmp_path / "results.md", tmp_path / "pictures")
     page = one_space((tmp_path / "results.md").read_text())
-    assert "| pythae | 23.5 | 60.0 | 80.0 | 0.500 | 90.0 |" in page
+    page = page.replace("\u00a0", " ")
+    assert "| pythae | 23.5 | 60.0 ± 0.5 | 80.0 ± 0.5 | 0.500 | 400 ± 2 | 300 ± 2 | 0.700 | 90.0 |" in page
     assert "Trained for 3 epochs, as long as *pythae*, the recipe gives samples that are 0.500 times" in page
+    assert "and 0.700 times in those of the ImageNet network" in page
     section = page.partition("## Beside pythae")[2].partition("##")[0]
-    assert "weights were not kept" in section and "harpened" not in section
+    assert "errors are those of the images alone" in section and "harpened" not in section
     assert "`python -m benchmarks.pythae_quality --epochs 3 --seed 0`" in page
 
 
