@@ -18,7 +18,7 @@ FIGURES = {
     "02-why-autoencoders-cannot-sample": [("fig-2-12", "hole", "Leave a code yourself")],
     "03-variational-autoencoder": [("fig-3-12", "width", "Move one dimension yourself")],
     "04-kl-tradeoffs": [("fig-4-3", "beta", "Turn β yourself")],
-    "05-latent-space": [("fig-5-12", "map", "Move a face through the codes")],
+    "05-latent-space": [("fig-5-13", "map", "Move a face through the codes")],
     "08-interpolation-and-attributes": [("fig-8-8", "edits", "Edit a face yourself")],
     "11-second-stage-and-blur": [("fig-11-6", "priors", "Switch the prior yourself")],
     "12-faces-like-photographs": [("fig-12-4", "draw", "Choose the noise yourself")],

@@ -70,7 +70,7 @@ def _clouds(n: int) -> tuple[Tensor, Tensor]:
 
 @exercise
 def best_temperature(temperature: float) -> str | None:
-    """The factor on the standard deviation of N(0, I) that brings its samples nearest to the test faces: about 2."""
+    """The temperature at which samples of N(0, temperature² I) are nearest to the validation faces: about 2."""
     if temperature < 1:
         return "such samples look calm because they are all alike. What does the distance say without variety?"
     if temperature == 1:
