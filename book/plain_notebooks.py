@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
+from films import fold_films
 from plain_markdown import glossary_terms, split_caption, to_myst, to_myst_glossary
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -67,6 +68,8 @@ def to_myst_notebook(notebook: nbformat.NotebookNode, terms: dict[str, str]) -> 
                 }
                 cell.source = text
             cell.source = to_myst(cell.source, terms)
+        else:
+            fold_films(cell)
         above = cell if cell.cell_type == "code" else None
 
 

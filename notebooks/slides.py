@@ -43,7 +43,7 @@ PARAGRAPH = re.compile(r"#+ .*\n*|.+?(?:[.!?)*|$]|\Z)(?:\n{2,}|\Z)", re.DOTALL)
 ANCHOR = re.compile(r'<a id="[\w-]+"></a>\s*')
 LOCAL_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!https?:)[^)\s]+\)")
 DRAWING = re.compile(r"(?<=\]\()([^)\s]+\.svg)(?=\))")
-PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+PICTURES = ("image/png", "image/jpeg", "image/webp", "image/svg+xml")
 
 
 def main() -> None:

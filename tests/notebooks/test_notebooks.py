@@ -37,7 +37,7 @@ LETTERS = re.compile(r"\*\*\([a-z]\)\.\*\*|\([a-z]\)(?: and \([a-z]\))*(?= )")
 EXERCISE = re.compile(r"^> <a id=\"ex-[\w-]+\"></a>\*\*Exercise [\w.]+ \((Predict|Code|Explore)\)\. ", re.MULTILINE)
 CAPTION = re.compile(r'\A<a id="(fig-[\w-]+)"></a>\n\*(.+?)\*(?:\n\n|\Z)', re.DOTALL)
 SOLUTION = "<details>\n<summary>Solution</summary>"
-PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif"}
+PICTURES = {"image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -97,6 +97,12 @@ def test_outputs_are_shown_with_their_caption() -> None:
     assert "<pre>a &lt; b\n</pre>" in html and r"\(z\)</span>.</p>" in html
 
 
+def test_a_film_is_a_picture_of_a_slide() -> None:
+    film = new_output("execute_result", {"image/webp": "UklGRg==", "text/plain": "<Image object>"})
+    html = slides.picture(new_code_cell("", outputs=[film], metadata={"tags": ["picture"]}), "")
+    assert '<img src="data:image/webp;base64,UklGRg=="' in html and "object" not in html
+
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageDraw, ImageFont
 
 from notebooks.execute import write
 from notebooks.storage import compressed, store_lighter
+from vaelib.course import films
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LIMIT = 9e6  # bytes of all notebooks together
@@ -127,3 +129,14 @@ def test_writing_a_notebook_compresses_its_pictures_once(tmp_path: Path):
     before = (tmp_path / "a.ipynb").read_bytes()
     write(nbformat.read(tmp_path / "a.ipynb", 4), tmp_path / "a.ipynb")
     assert (tmp_path / "a.ipynb").read_bytes() == before
+
+
+def test_a_film_keeps_all_its_frames():
+    images = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    film = films.film(images, {"first": 0, "last": 4}, {"height": {"curve": [0, 1, 2, 1, 0]}})
+    data, metadata = film._repr_mimebundle_()
+    output = new_output("execute_result", data, metadata=metadata)
+    store_lighter(output)
+    assert output.data == data
+    with Image.open(BytesIO(base64.b64decode(output.data["image/webp"]))) as stored:
+        assert stored.n_frames == 2 * 5

@@ -1,7 +1,8 @@
 """The figures of the chapters, in one look. A chapter imports only this module.
 
-`theme` has the style and the colours, `pictures` the figures made of images, and this module the charts. A function
-whose first argument is a panel (`ax`) draws into it; the others return a new figure, which the caller shows.
+`theme` has the style and the colours, `pictures` the figures made of images, `films` those that move, and this module
+the charts. A function whose first argument is a panel (`ax`) draws into it; the others return a new figure, which the
+caller shows.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import NullLocator
 from matplotlib.typing import ColorType
 
+from .films import film
 from .pictures import frame, image_grids, image_rows, show_images
 from .theme import (
     COLOURS,
@@ -46,6 +48,7 @@ __all__ = [
     "annotate",
     "band",
     "figure",
+    "film",
     "frame",
     "heatmap",
     "histograms",
