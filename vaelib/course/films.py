@@ -17,6 +17,7 @@ from PIL import Image, ImageChops
 from torch import Tensor
 
 from ..support import images as sheets
+from .labels import label_lines
 from .theme import COLOURS, TEXT, WIDTH
 
 PIXELS = 150  # an inch: one and a half for each pixel of the screen, about as many as the book's other images have
@@ -127,8 +128,6 @@ def _image(fig: Figure, image: Tensor, scale: int, left: float, bottom: float) -
 
 def _curves(ax: Axes, curves: Mapping[str, Sequence[float]]) -> Marker:
     """Draw curves with their labels behind them, and return the marker that will move along them."""
-    from .plotting import label_lines
-
     shades = SHADES if len(curves) > 1 else [COLOURS["codes"]]
     for (label, values), colour in zip(curves.items(), shades, strict=False):
         ax.plot(values, color=colour, label=label)
