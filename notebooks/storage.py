@@ -21,7 +21,7 @@ AREA_ERROR = 16  # levels by which it may change any area of one colour, so that
 LETTER = 30  # pixels of one colour that even a single letter has
 MOST_COLOURS = 20_000  # of a figure that may be a chart
 # A JPEG has less than two pixels for one of the screen: images are enlarged, and have no detail that this loses.
-IMAGES = (0.7, {"quality": 50, "subsampling": "4:2:0"})
+IMAGES = (0.65, {"quality": 50, "subsampling": "4:2:0"})
 CHART = (0.75, {"quality": 70, "subsampling": "4:4:4"})  # coloured lines and text have detail
 WORTH = 0.3  # the part of the PNG that a JPEG may weigh; single pixels shown as squares are light and sharp as a PNG
 LEVELS = 64  # of each colour in such a PNG, 4 of 255 apart
