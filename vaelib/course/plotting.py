@@ -35,6 +35,7 @@ from .theme import (
     figure,
     readable,
     signed,
+    text_colour,
     use_style,
 )
 
@@ -62,6 +63,7 @@ __all__ = [
     "show_images",
     "signed",
     "spread",
+    "text_colour",
     "training_curves",
     "use_style",
 ]
