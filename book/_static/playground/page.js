@@ -3,7 +3,7 @@
 
 (() => {
   const STEPS_A_FRAME = 16; // at most, so that fast machines show the same film as slow ones
-  const MILLISECONDS_A_FRAME = 11; // of training, at most
+  const MILLISECONDS_A_FRAME = 30; // of training, at most
   const MILLISECONDS_A_PICTURE = 1000; // for readers who want little motion
   const SLIDERS = ["beta", "sigma", "learningRate"]; // each holds a power of ten
   const STARTING = ["data", "latent", "seed"]; // what needs a new start
