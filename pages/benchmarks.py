@@ -156,13 +156,18 @@ def over_seeds(values: list[float | None]) -> str:
 
 def cost(runs: list[dict]) -> str:
     """Length, hardware, seeds and wall-clock time of the training runs."""
+    minutes = sum(run["training"]["seconds"] for run in runs) / 60
+    return f"{length(runs)}, {number(minutes)} min of training together"
+
+
+def length(runs: list[dict]) -> str:
+    """Length, hardware and seeds of the training runs."""
     training = runs[0]["training"]
     seeds = sorted({run["seed"] for run in runs})
     named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    minutes = sum(run["training"]["seconds"] for run in runs) / 60
     return (
         f"{training['epochs']} epochs of {training['train_images']:,} images on {training['hardware']}, torch "
-        f"{training['versions']['torch']}, {named}, {number(minutes)} min of training together"
+        f"{training['versions']['torch']}, {named}"
     )
 
 
@@ -204,15 +209,15 @@ def pythae_table(name: str, runs: list[dict]) -> str:
             found = in_network(quality, network)
             row += [distance(found, title) for title in map(evaluation.samples_of, ("normal", quality["best_prior"]))]
             row.append(number(best_ratio(ours, quality, network) if ours and quality is not ours else None))
-        rows.append([*row, number(run["training"]["seconds"])])
+        rows.append(row)
     columns = [prior_label("normal"), "best prior", "vaelib's over it"]
-    header = ["", "PSNR, dB", *columns, *(f"{column}, ImageNet" for column in columns), "s"]
+    header = ["", "PSNR, dB", *columns, *(f"{column}, ImageNet" for column in columns)]
     caption = (
         "Fréchet distances of samples in the features of the attribute classifier, and in those of the ImageNet "
         "network: from N(0, I) and from the best prior; then the distance of vaelib's samples over that of the row, "
-        "each from its best prior. ±: standard error over the images. s: seconds of training. "
-        f"{cost(runs)}. {protocol_of(runs[0]['quality'])}. Repeat it: `python -m benchmarks.pythae_quality --epochs "
-        f"{runs[0]['training']['epochs']} --seed {runs[0]['seed']}`."
+        "each from its best prior. ±: standard error over the images. {numref}`tab-results-throughput-cpu` "
+        f"compares the speeds. {length(runs)}. {protocol_of(runs[0]['quality'])}. Repeat it: `python -m "
+        f"benchmarks.pythae_quality --epochs {runs[0]['training']['epochs']} --seed {runs[0]['seed']}`."
     )
     return table(name, caption, header, rows)
 
