@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -15,12 +14,7 @@ from PIL import Image, ImageDraw, ImageSequence
 
 from vaelib.course import films, plotting
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        plotting.use_style()
-        yield
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def frames(webp: bytes) -> list[np.ndarray]:

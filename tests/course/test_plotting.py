@@ -13,7 +13,6 @@ import torch
 
 pytest.importorskip("seaborn", reason="comes with the course, not with the library")
 
-from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
@@ -21,13 +20,7 @@ from notebooks.execute import execute
 from vaelib.course import plotting
 from vaelib.course.theme import text_colour
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def noise(n: int, size: int = 32) -> torch.Tensor:
