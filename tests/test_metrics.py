@@ -202,6 +202,15 @@ def test_the_error_of_paired_sets_is_not_too_small():
     assert spread < np.mean([each.error for each in found]) < 2.5 * spread
 
 
+def test_the_mean_of_values_has_the_spread_of_such_means():
+    draws = 3 + 2 * torch.randn(4000, 50, generator=torch.Generator().manual_seed(0))
+    found = [metrics.Estimate.of_mean(row) for row in draws]
+    spread = np.std([each.value for each in found])
+    assert spread == pytest.approx(2 / 50**0.5, rel=0.05)
+    assert np.mean([each.error for each in found]) == pytest.approx(spread, rel=0.05)
+    assert metrics.Estimate.of_mean(torch.tensor([True, True, False, False])).value == 0.5
+
+
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [

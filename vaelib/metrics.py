@@ -136,6 +136,12 @@ class Estimate(NamedTuple):
         """The mean of the values on several halves, and their standard deviation."""
         return cls(statistics.fmean(values), statistics.stdev(values))
 
+    @classmethod
+    def of_mean(cls, values: Tensor) -> Self:
+        """The mean of independent values (N,), and its standard error."""
+        values = values.double()
+        return cls(values.mean().item(), (values.std() / math.sqrt(len(values))).item())
+
 
 def _places(value: float, digits: int) -> int:
     """The number of decimal places at which `value` has that many significant digits; negative before the point."""

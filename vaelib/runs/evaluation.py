@@ -224,17 +224,11 @@ def protocol(held_out: data.Dataset) -> dict:
 
 def reconstruction_metrics(x: Tensor, x_hat: Tensor) -> dict:
     """The mse of images x and x_hat (N, 3, H, W) with pixels in [0, 1], and the psnr in decibels; with their errors."""
-    mse, error = _mean((x - x_hat).square().flatten(1).mean(1))
+    mse, error = metrics.Estimate.of_mean((x - x_hat).square().flatten(1).mean(1))
     return {"mse": mse, "mse_error": error} | {
         "psnr": metrics.psnr(mse),
         "psnr_error": 10 / math.log(10) * error / mse if mse else 0.0,
     }
-
-
-def _mean(values: Tensor) -> metrics.Estimate:
-    """The mean of independent values (N,), and its standard error."""
-    values = values.double()
-    return metrics.Estimate(values.mean().item(), (values.std() / math.sqrt(len(values))).item())
 
 
 @torch.no_grad()
@@ -250,7 +244,7 @@ def likelihood_metrics(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian
     mu, logvar = encode_dataset(model, ds)
     assert logvar is not None  # because the model is a VAE
     kls = losses.kl_divergence(mu, logvar)
-    nll, kl, elbo = nlls.mean().item(), _mean(kls), _mean(-nlls - kls)
+    nll, kl, elbo = nlls.mean().item(), metrics.Estimate.of_mean(kls), metrics.Estimate.of_mean(-nlls - kls)
     few = list(data.loader(ds.subset(IWAE_IMAGES), 32, device=model.device))
     bounds = {
         k: torch.cat(
@@ -258,7 +252,7 @@ def likelihood_metrics(model: VAE, ds: data.Dataset, likelihood: losses.Gaussian
         )
         for k in (IMPORTANCE_SAMPLES, 1)
     }
-    iwae, pixels = _mean(bounds[IMPORTANCE_SAMPLES]), few[0][0].numel()
+    iwae, pixels = metrics.Estimate.of_mean(bounds[IMPORTANCE_SAMPLES]), few[0][0].numel()
     bit = math.log(2) * pixels  # nats per image in a bit per dimension
     return {
         "sigma": likelihood.sigma,
