@@ -14,7 +14,8 @@ from .commands import Forked
 from .records import Outcome, Trial
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("-m", "pytest", "--nbval", "--nbval-current-env", "-q", "-p", "no:cacheprovider", "notebooks")
+PARALLEL = ("-n", "auto", "--dist", "loadscope")  # as `make test` runs them
+TESTS = ("-m", "pytest", *PARALLEL, "--nbval", "--nbval-current-env", "-q", "-p", "no:cacheprovider", "notebooks")
 
 
 def runs(busy: bool) -> Callable[[Path], Trial]:
